@@ -1,0 +1,213 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import type { Millis } from '../std/time.ts';
+import { POLICIES } from './events.ts';
+
+/**
+ * The one schema of orchestrator.yaml. Defaults live here and nowhere else. What has a default is `required` all the same:
+ * defaults are filled in before the check, so the derived type has no holes. Durations and sizes are text in the file
+ * (`30s`, `32KB`) and numbers after loading; their formats name the unit and the derived type carries it.
+ */
+const duration = (fallback: string, description: string) =>
+  Type.Unsafe<Millis>({ type: 'string', format: 'duration', default: fallback, description });
+const size = (fallback: string, description: string) =>
+  Type.Unsafe<number>({ type: 'string', format: 'size', default: fallback, description });
+const nullable = <T extends TSchema>(schema: T, description: string) =>
+  Type.Union([schema, Type.Null()], { default: null, description });
+const strict = { additionalProperties: false } as const;
+const section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
+  Type.Object(properties, { ...strict, default: {}, description });
+
+export const HealthConfig = Type.Object(
+  {
+    path: Type.Union([Type.String({ pattern: '^/' }), Type.Null()], {
+      default: '/api/health',
+      description: 'Path of the health check; null means that a TCP connect is enough',
+    }),
+    url: nullable(Type.String({ format: 'http-url' }), 'Ask this address instead of each task (for backends that are not tasks)'),
+    check_interval: duration('30s', 'Time between two checks of a task that is up'),
+    startup_timeout: duration('60s', 'A start that is not healthy by then has failed'),
+    timeout: duration('5s', 'Longest wait for one check'),
+    max_failures: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 3,
+      description: 'Failed checks in a row after which a task is not well',
+    }),
+    max_restart_attempts: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 5,
+      description: 'Failed starts in a row after which the agent is degraded',
+    }),
+    expect: Type.Array(Type.String({ pattern: '^[1-5][0-9]{2}(-[1-5][0-9]{2})?$' }), {
+      minItems: 1,
+      default: ['200-399'],
+      description: 'Status codes that mean healthy',
+    }),
+    intercept: Type.Boolean({
+      default: true,
+      description: 'The daemon itself answers GET /api/health on the hostnames of the agent',
+    }),
+  },
+  strict,
+);
+export type HealthConfig = Static<typeof HealthConfig>;
+
+export const IdleConfig = Type.Object(
+  {
+    timeout: duration('30m', 'Without activity for this long an on-demand agent is put to sleep'),
+    drain_timeout: duration('30s', 'How long open work may hold up a sleep by admin, a restart or a removal'),
+    wake_cooldown: duration('0s', 'A wake this soon after falling asleep waits until it is over'),
+    websocket: Type.Union([Type.Literal('open'), Type.Literal('data')], {
+      default: 'open',
+      description: 'open: an open WebSocket is activity; data: only its data frames are',
+    }),
+    busy_max: duration('1h', 'Longest busy lease an agent may take at a time'),
+  },
+  strict,
+);
+export type IdleConfig = Static<typeof IdleConfig>;
+
+export const AGENT_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
+
+export const AgentConfig = Type.Object(
+  {
+    hostname: Type.String({ format: 'host-pattern', description: 'The hostname, or `*.suffix`, that reaches the agent' }),
+    hostnames: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'More of them' }),
+    policy: Type.Union(
+      POLICIES.map((name) => Type.Literal(name)),
+      {
+        default: 'on-demand',
+        description: 'on-demand: asleep until called; always-on: kept alive; unmanaged: routed, never touched',
+      },
+    ),
+    backend: nullable(
+      Type.String({ format: 'http-url' }),
+      'Where it listens. swarm: `http://tasks.<service>:port`; process: a fixed port, or leave it out',
+    ),
+    container: Type.Optional(Type.Object({ name: Type.String({ minLength: 1, description: 'The Swarm service' }) }, strict)),
+    process: Type.Optional(
+      Type.Object(
+        {
+          command: Type.Array(Type.String(), { minItems: 1, description: 'Program and arguments; no shell' }),
+          cwd: Type.String({ default: '.', description: 'Working directory, relative to the config file' }),
+          env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
+            default: {},
+            description: 'Added to the environment',
+          }),
+        },
+        strict,
+      ),
+    ),
+    replicas: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'Tasks that a wake asks for' }),
+    replicas_max: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'How far the agent may scale itself' }),
+    health: Type.Object(HealthConfig.properties, { ...strict, default: {}, description: 'How to tell that it is well' }),
+    idle: Type.Object(IdleConfig.properties, { ...strict, default: {}, description: 'When it sleeps' }),
+    domains: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'Hostnames it may register' }),
+    token_file: nullable(Type.String({ minLength: 1 }), 'File with its token; by default it is derived from the secret'),
+  },
+  strict,
+);
+export type AgentConfig = Static<typeof AgentConfig>;
+
+export const ConfigFile = Type.Object(
+  {
+    listen: Type.String({
+      format: 'listen',
+      default: ':8080',
+      description: 'The public port; the only one a tunnel may point at',
+    }),
+    admin_listen: Type.String({ format: 'listen', default: '127.0.0.1:9180', description: 'The internal port' }),
+    admin_token: Type.Optional(Type.String({ minLength: 1, description: 'Bearer token of the operator' })),
+    admin_token_file: Type.Optional(Type.String({ minLength: 1, description: 'File that holds it' })),
+    secret_file: nullable(Type.String({ minLength: 1 }), 'Secret that agent tokens are derived from; default state_dir/secret'),
+    engine: Type.Union([Type.Literal('process'), Type.Literal('swarm')], {
+      default: 'process',
+      description: 'What runs the agents',
+    }),
+    swarm: section(
+      {
+        network: nullable(
+          Type.String({ minLength: 1 }),
+          'Overlay network that tasks are reached on; default: the one shared with the daemon',
+        ),
+        socket: nullable(Type.String({ minLength: 1 }), 'Docker socket; default: DOCKER_HOST, else /var/run/docker.sock'),
+      },
+      'Docker Swarm',
+    ),
+    state_dir: Type.String({
+      minLength: 1,
+      default: '.reveille',
+      description: "The daemon's memory; relative to the config file",
+    }),
+    trusted_proxies: Type.Array(Type.String({ format: 'cidr' }), {
+      default: ['loopback'],
+      description: 'Peers whose forwarding headers are believed: CIDRs, loopback, private',
+    }),
+    log: section(
+      {
+        level: Type.Union(
+          (['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const).map((level) => Type.Literal(level)),
+          { default: 'info', description: 'Least severe line that is written' },
+        ),
+        requests: Type.Union(
+          (['all', 'errors', 'none'] as const).map((which) => Type.Literal(which)),
+          { default: 'errors', description: 'Which requests get a line; errors: 5xx' },
+        ),
+      },
+      'What is written to the log',
+    ),
+    metrics: section(
+      {
+        auth: Type.Union(
+          (['auto', 'bearer', 'none'] as const).map((mode) => Type.Literal(mode)),
+          { default: 'auto', description: 'auto: bearer unless admin_listen is loopback' },
+        ),
+      },
+      'Who may read /metrics',
+    ),
+    limits: section(
+      {
+        header_bytes: size('32KB', 'Request head, all lines together'),
+        header_lines: Type.Integer({ minimum: 10, maximum: 10000, default: 200, description: 'Header lines of a request' }),
+        uri_bytes: size('8KB', 'Request target'),
+        connections: Type.Integer({
+          minimum: 1,
+          maximum: 1000000,
+          default: 10000,
+          description: 'Open connections on the public port',
+        }),
+        in_flight: Type.Integer({
+          minimum: 1,
+          maximum: 1000000,
+          default: 1000,
+          description: 'Requests open at a time, per agent',
+        }),
+        connect: duration('2s', 'Longest wait for a connection to an agent'),
+        first_byte: duration('10m', 'Longest wait for the head of a response'),
+        body_idle: duration('60s', 'Longest pause of a request body, and longest time a client may take no byte of an answer'),
+        keep_alive: duration('125s', 'How long an idle client connection is kept; longer than the front keeps its own'),
+        upstream_idle: duration('4s', 'How long an idle connection to an agent is kept; shorter than the agent keeps its own'),
+      },
+      'Limits of the public port',
+    ),
+    shutdown: section(
+      { drain_timeout: duration('30s', 'Longest wait for open work when the daemon ends') },
+      'How the daemon ends',
+    ),
+    defaults: section(
+      {
+        health: Type.Partial(HealthConfig, { ...strict, default: {}, description: 'As agents.*.health' }),
+        idle: Type.Partial(IdleConfig, { ...strict, default: {}, description: 'As agents.*.idle' }),
+      },
+      'Merged under every agent',
+    ),
+    agents: Type.Record(Type.String({ pattern: AGENT_NAME }), AgentConfig, {
+      minProperties: 0,
+      description: 'The agents by name',
+    }),
+  },
+  { ...strict, $id: 'orchestrator.yaml' },
+);
+/** The file after loading: defaults filled in, durations in milliseconds, sizes in bytes, paths absolute. */
+export type Config = Static<typeof ConfigFile>;

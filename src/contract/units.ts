@@ -1,0 +1,27 @@
+import { type Millis, millisOf } from '../std/time.ts';
+
+const MS_PER: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BYTES_PER: Readonly<Record<string, number>> = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+
+/** `250ms`, `30s`, `10m`, `2h`, `1d`. Null when it is none of these, or longer than 10,000 days. */
+export function parseDuration(text: string): Millis | null {
+  const match = /^([0-9]{1,12})(ms|s|m|h|d)$/.exec(text);
+  if (match === null) return null;
+  const value = Number(match[1]) * (MS_PER[match[2] ?? ''] ?? Number.NaN);
+  return value <= 10_000 * 86_400_000 ? millisOf(value) : null;
+}
+
+/** The shortest text that {@link parseDuration} reads back as the same length: 90000 is `90s`, 120000 is `2m`. */
+export function formatDuration(length: Millis): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
+    const size = MS_PER[unit] ?? 1;
+    if (length > 0 && length % size === 0) return `${length / size}${unit}`;
+  }
+  return length === 0 ? '0s' : `${length}ms`;
+}
+
+/** `8KB`, `1MB`, `2GB` in bytes (1024 based). Null when it is none of these. */
+export function parseSize(text: string): number | null {
+  const match = /^([0-9]{1,9})(KB|MB|GB)$/.exec(text);
+  return match === null ? null : Number(match[1]) * (BYTES_PER[match[2] ?? ''] ?? Number.NaN);
+}

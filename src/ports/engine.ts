@@ -1,0 +1,108 @@
+import type { WallTime } from '../std/time.ts';
+
+/** Where a task listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One running copy of an agent, as its engine sees it. */
+export interface Task {
+  /** Unique for ever, also across restarts of the daemon. */
+  readonly id: string;
+  /** 1 up to the number of replicas; free again once the task is gone. */
+  readonly slot: number;
+  /** `<agent>.<slot>`. */
+  readonly name: string;
+  readonly node: string;
+  /** `starting`: not to be dialled yet. `running`: dial it. `ending`: told to end; it may still serve. */
+  readonly state: 'starting' | 'running' | 'ending';
+  /** Null until it is known. */
+  readonly address: Address | null;
+  readonly startedAt: WallTime;
+  /** Whether its node is the one that leads the cluster; always true where there is only one node. */
+  readonly onLeader: boolean;
+}
+
+/**
+ * All that the engine knows of one agent, whole every time: who misses one observation is set right by the next. A task is
+ * listed until nothing of it is left, so an empty list with `wanted` 0 means that a start cannot meet an old copy.
+ */
+export interface Observation {
+  /** Tasks that were last asked for, by us or by anybody else. */
+  readonly wanted: number;
+  readonly tasks: readonly Task[];
+  /** The engine will bring more tasks by itself: one is being made, or its restart policy replaces one that ended. */
+  readonly converging: boolean;
+  /** Why the last task ended by itself, in words for an operator; null when none did since the last scale. */
+  readonly lastExit: string | null;
+}
+
+/** What the engine must know to run an agent. */
+export interface Workload {
+  readonly agent: string;
+  readonly policy: 'on-demand' | 'always-on';
+  /** Tasks of an always-on agent, which the engine starts and keeps alive by itself where it can. */
+  readonly replicas: number;
+  /** Engine process: what to run. */
+  readonly process: {
+    readonly command: readonly string[];
+    /** Absolute. */
+    readonly cwd: string;
+    readonly env: Readonly<Record<string, string>>;
+    /** A port that the config fixes; null: the engine assigns one. */
+    readonly port: number | null;
+    /** The agent's own token, handed over as REVEILLE_TOKEN. */
+    readonly token: string;
+  } | null;
+}
+
+/** Expected failure of a call to the engine. `unavailable`: nothing can be said now; it is asked again later. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: 'unavailable' | 'refused' | 'last-task' | 'unknown-task' | 'task-elsewhere';
+
+  constructor(code: EngineError['code'], detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+export interface EngineWatcher {
+  /** Something about this agent changed; also sent for every declared agent right after `restored`. */
+  observed(agent: string, observation: Observation): void;
+  /** The engine cannot be reached; observations are stale until `restored`. */
+  lost(detail: string): void;
+  restored(): void;
+  /** The engine replaced a task that had ended by itself. */
+  restarted(agent: string): void;
+  /**
+   * Asked before a task is ended on request while others of its agent go on: keep new work from it. Resolves once it has
+   * none left, or at the agent's drain_timeout. Swarm does not ask; it ends tasks by itself.
+   */
+  drain(agent: string, taskId: string): Promise<void>;
+}
+
+/**
+ * What runs agents. Every promise settles within a limit of the engine's own and rejects with nothing but an
+ * {@link EngineError}. Contract suite: test/engine.
+ */
+export interface Engine {
+  readonly name: 'process' | 'swarm';
+  /**
+   * Takes its place and sets right what an earlier daemon left. Call once, before anything else. From then on `watcher` is
+   * told of changes, always later and never from within a call to the engine.
+   */
+  open(watcher: EngineWatcher): Promise<void>;
+  /** From now on this agent exists, or has become this. A running task keeps what it was started with. */
+  declare(workload: Workload): void;
+  /** The agent is gone from the config: forget it. The process engine ends its tasks; Swarm leaves the service as it is. */
+  release(agent: string): Promise<void>;
+  observe(agent: string): Promise<Observation>;
+  /** Resolves once the order is taken; what becomes of it is observed. 0 ends all tasks, gracefully first. */
+  scale(agent: string, replicas: number): Promise<void>;
+  /** Ends exactly this task. One fewer is wanted afterwards, unless `replace`. */
+  endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void>;
+  /** Ends the engine's own part: process tasks are ended within `graceMs`, Swarm tasks go on. */
+  close(graceMs: number): Promise<void>;
+}
