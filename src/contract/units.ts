@@ -1,5 +1,9 @@
 import { type Millis, millisOf } from '../std/time.ts';
 
+/**
+ * Lengths and sizes as people write them in the config file and in API bodies: one number, one unit. `1h30m` is refused,
+ * so that every text has one reading and the shortest one can be written back.
+ */
 const MS_PER: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BYTES_PER: Readonly<Record<string, number>> = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
 

@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Three suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
+ * daemon and needs time, `prometheus` needs apt's Prometheus. `npm test` runs them all and counts (tools/test.ts).
+ */
+export default defineConfig({
+  test: {
+    // Sockets, signals and child processes: a worker thread would share them with its neighbours.
+    pool: 'forks',
+    // Generous, because a test may share two cores with anything. What a test measures it measures on the simulated clock.
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    allowOnly: false,
+    passWithNoTests: false,
+    restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/blackbox/**', 'test/prometheus/**'] },
+      },
+      {
+        extends: true,
+        // One daemon at a time: two of them on a small machine would measure each other.
+        test: { name: 'blackbox', include: ['test/blackbox/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'prometheus',
+          include: ['test/prometheus/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          globalSetup: ['test/prometheus/install.ts'],
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
