@@ -34,7 +34,10 @@ export interface Observation {
   readonly tasks: readonly Task[];
   /** The engine will bring more tasks by itself: one is being made, or its restart policy replaces one that ended. */
   readonly converging: boolean;
-  /** Why the last task ended by itself, in words for an operator; null when none did since the last scale. */
+  /**
+   * Why the last task ended by itself, in words for an operator; null when none did since the last scale. A start that
+   * failed in the attempt counts as a task that ended by itself.
+   */
   readonly lastExit: string | null;
 }
 
@@ -77,8 +80,9 @@ export interface EngineWatcher {
   /** The engine replaced a task that had ended by itself. */
   restarted(agent: string): void;
   /**
-   * Asked before a task is ended on request while others of its agent go on: keep new work from it. Resolves once it has
-   * none left, or at the agent's drain_timeout. Swarm does not ask; it ends tasks by itself.
+   * Asked before a task is ended on request while its agent goes on (a scale to 1 or more, endTask): keep new work from it.
+   * The task is observed as `ending` by then. Resolves once it has no work left, or at the agent's drain_timeout. Not asked
+   * on a scale to 0, and cut short by one. Swarm does not ask; it ends tasks by itself.
    */
   drain(agent: string, taskId: string): Promise<void>;
 }
@@ -90,8 +94,8 @@ export interface EngineWatcher {
 export interface Engine {
   readonly name: 'process' | 'swarm';
   /**
-   * Takes its place and sets right what an earlier daemon left. Call once, before anything else. From then on `watcher` is
-   * told of changes, always later and never from within a call to the engine.
+   * Takes its place and sets right what an earlier daemon left. Call once, before anything else. From then on, until close
+   * is called, `watcher` is told of changes, always later and never from within a call to the engine.
    */
   open(watcher: EngineWatcher): Promise<void>;
   /** From now on this agent exists, or has become this. A running task keeps what it was started with. */
@@ -99,10 +103,21 @@ export interface Engine {
   /** The agent is gone from the config: forget it. The process engine ends its tasks; Swarm leaves the service as it is. */
   release(agent: string): Promise<void>;
   observe(agent: string): Promise<Observation>;
-  /** Resolves once the order is taken; what becomes of it is observed. 0 ends all tasks, gracefully first. */
+  /**
+   * Resolves once the order is taken; what becomes of it is observed, and an order that changes nothing is followed by an
+   * observation too. 0 ends all tasks, gracefully first. A new task never starts in a slot whose old task is still there.
+   * `refused`: it cannot be started as it stands (no such command, no such directory, state_dir cannot be written); nothing
+   * was changed. What fails only in the attempt is not a rejection but an observation.
+   */
   scale(agent: string, replicas: number): Promise<void>;
-  /** Ends exactly this task. One fewer is wanted afterwards, unless `replace`. */
+  /**
+   * Ends exactly this task; one that is ending already is left to it. One fewer is wanted afterwards, unless `replace`.
+   * `last-task`: no other task goes on, and it was not to be replaced.
+   */
   endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void>;
-  /** Ends the engine's own part: process tasks are ended within `graceMs`, Swarm tasks go on. */
+  /**
+   * Ends the engine's own part: process tasks are ended, by force after `graceMs`; Swarm tasks go on. Called again with less
+   * grace it hurries. Any other call from then on rejects with `unavailable`.
+   */
   close(graceMs: number): Promise<void>;
 }
