@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { Workload } from '../../src/ports/engine.ts';
+import { FakeEngine, type FakeEngineOptions } from '../support/fake-engine.ts';
+import { RecordingWatcher } from '../support/recording-watcher.ts';
+import { SimClock } from '../support/sim-clock.ts';
+
+const kai: Workload = {
+  agent: 'kai',
+  policy: 'on-demand',
+  replicas: 1,
+  process: { command: ['kai'], cwd: '/', env: {}, port: null, token: 't' },
+};
+
+async function opened(options: FakeEngineOptions = {}) {
+  const clock = new SimClock();
+  const engine = new FakeEngine(clock, options);
+  const watcher = new RecordingWatcher();
+  await engine.open(watcher);
+  engine.declare(kai);
+  await clock.settle();
+  return { clock, engine, watcher };
+}
+
+describe('the fake engine on script', () => {
+  test('starts and stops in the scripted time, and records every call with its instant', async () => {
+    const { clock, engine, watcher } = await opened({ startMs: 400, stopMs: 3000 });
+    const start = clock.now();
+    await engine.scale('kai', 1);
+    await clock.advance(399);
+    expect(watcher.latest('kai')?.tasks[0]).toMatchObject({ state: 'starting', address: null });
+    await clock.advance(1);
+    expect(watcher.latest('kai')?.tasks[0]).toMatchObject({ state: 'running', address: { host: '127.0.0.1' } });
+    await engine.scale('kai', 0);
+    await clock.advance(2999);
+    expect(watcher.latest('kai')?.tasks[0]?.state).toBe('ending');
+    await clock.advance(1);
+    expect(watcher.latest('kai')).toEqual({ wanted: 0, tasks: [], converging: false, lastExit: null });
+    expect(engine.calls.filter((each) => each.call === 'scale').map((each) => [each.at - start, each.replicas])).toEqual([
+      [0, 1],
+      [400, 0],
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a scripted failure changes nothing and is used up', async () => {
+    const { clock, engine } = await opened();
+    engine.failNext('scale', 'refused', 'no such command');
+    await expect(engine.scale('kai', 1)).rejects.toMatchObject({ code: 'refused', message: 'no such command' });
+    expect(engine.truth('kai').wanted).toBe(0);
+    await engine.scale('kai', 1);
+    await clock.advance(400);
+    expect(engine.scales('kai')).toEqual([1, 1]);
+  });
+
+  test('a lost connection makes calls unavailable and silent; restoring it tells everything anew', async () => {
+    const { clock, engine, watcher } = await opened();
+    engine.lose('gone');
+    await clock.settle();
+    engine.scaleByHand('kai', 1);
+    await clock.advance(1000);
+    await expect(engine.observe('kai')).rejects.toMatchObject({ code: 'unavailable' });
+    expect(watcher.latest('kai')?.wanted).toBe(0);
+    engine.restore();
+    await clock.settle();
+    expect(watcher.told).toEqual(['lost: gone', 'restored']);
+    expect(watcher.latest('kai')).toMatchObject({ wanted: 1, tasks: [{ state: 'running' }] });
+  });
+
+  test('a scripted start ends as soon as it runs, with or without a replacement on its way', async () => {
+    const { clock, engine, watcher } = await opened();
+    engine.scriptStart('kai', { startMs: 50, exits: 'exit code 7' });
+    await engine.scale('kai', 1);
+    await clock.advance(50);
+    expect(watcher.latest('kai')).toEqual({ wanted: 1, tasks: [], converging: false, lastExit: 'exit code 7' });
+    await engine.scale('kai', 1);
+    await clock.advance(400);
+    engine.exit('kai', 'exit code 8', { converging: true });
+    await clock.settle();
+    expect(watcher.latest('kai')).toEqual({ wanted: 1, tasks: [], converging: true, lastExit: 'exit code 8' });
+    await clock.advance(1400);
+    expect(watcher.latest('kai')?.tasks[0]?.state).toBe('running');
+    expect(watcher.told).toEqual(['restarted: kai']);
+  });
+
+  test('observations are late, lost and doubled as scripted, and never out of order', async () => {
+    const { clock, engine, watcher } = await opened({ startMs: 10 });
+    engine.delayObservations(100);
+    await engine.scale('kai', 1);
+    await clock.advance(20);
+    expect(watcher.latest('kai')?.wanted).toBe(0);
+    engine.delayObservations(0);
+    engine.duplicateObservations(1);
+    engine.scaleByHand('kai', 2);
+    await clock.advance(89);
+    expect(watcher.observations.slice(1).map((each) => each.observation.wanted)).toEqual([1]);
+    await clock.advance(1);
+    expect(watcher.observations.slice(1).map((each) => each.observation.wanted)).toEqual([1, 1, 2, 2, 2]);
+    engine.dropObservations(1);
+    engine.scaleByHand('kai', 0);
+    await clock.settle();
+    expect(watcher.latest('kai')?.wanted).toBe(2);
+  });
+
+  test('as Swarm it starts beside an old task, which is counted, and asks nobody to drain', async () => {
+    const { clock, engine, watcher } = await opened({ name: 'swarm' });
+    await engine.scale('kai', 2);
+    await clock.advance(400);
+    await engine.scale('kai', 1);
+    await engine.scale('kai', 0);
+    expect(engine.overlaps).toBe(0);
+    await engine.scale('kai', 1);
+    expect(engine.overlaps).toBe(1);
+    await clock.advance(5000);
+    expect(watcher.drained).toEqual([]);
+  });
+
+  test('using it against the port is a violation', async () => {
+    const engine = new FakeEngine(new SimClock());
+    expect(() => engine.declare(kai)).toThrow('opened before it is used');
+    await expect(engine.scale('kai', 1)).rejects.toThrow('opened before it is used');
+    await engine.open(new RecordingWatcher());
+    await expect(engine.open(new RecordingWatcher())).rejects.toThrow('opened once');
+    await expect(engine.scale('kai', 1)).rejects.toThrow('declared before it is used');
+    expect(() => engine.exit('kai')).toThrow('agent kai is declared');
+  });
+});

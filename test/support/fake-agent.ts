@@ -1,0 +1,89 @@
+import type { Address, Observation, Task, Workload } from '../../src/ports/engine.ts';
+import type { Instant, WallTime } from '../../src/std/time.ts';
+
+export type CallName = 'open' | 'declare' | 'release' | 'observe' | 'scale' | 'endTask' | 'close';
+
+export interface RecordedCall {
+  readonly at: Instant;
+  readonly call: CallName;
+  readonly agent: string | null;
+  readonly replicas: number | null;
+  readonly taskId: string | null;
+  readonly replace: boolean | null;
+  readonly graceMs: number | null;
+}
+
+/** What becomes of one start. */
+export interface ScriptedStart {
+  readonly startMs?: number;
+  /** The task ends by itself as soon as it is running, for this reason. */
+  readonly exits?: string;
+}
+
+export interface FakeTask {
+  readonly id: string;
+  readonly slot: number;
+  readonly startedAt: WallTime;
+  readonly address: Address;
+  readonly script: ScriptedStart;
+  state: Task['state'];
+  /** Told to end, but the watcher is still asked to drain it. */
+  draining: boolean;
+}
+
+export interface FakeAgent {
+  readonly name: string;
+  workload: Workload;
+  wanted: number;
+  /** How many of `wanted` the engine has given up: they ended by themselves and are not replaced. A scale resets it. */
+  abandoned: number;
+  tasks: FakeTask[];
+  /** Replacements that wait for their time. */
+  waiting: { readonly slot: number }[];
+  /** Ends by itself in a row. */
+  restarts: number;
+  /** Replacements to be announced with `restarted` once they are started. */
+  owed: number;
+  lastExit: string | null;
+  scripts: ScriptedStart[];
+  released: boolean;
+}
+
+export function newAgent(workload: Workload): FakeAgent {
+  return {
+    name: workload.agent,
+    workload,
+    wanted: 0,
+    abandoned: 0,
+    tasks: [],
+    waiting: [],
+    restarts: 0,
+    owed: 0,
+    lastExit: null,
+    scripts: [],
+    released: false,
+  };
+}
+
+/** What is true of the agent, in the words of the port. */
+export function observationOf(engine: 'process' | 'swarm', agent: FakeAgent): Observation {
+  const live = agent.tasks.filter((each) => each.state !== 'ending').length;
+  const starting = agent.tasks.some((each) => each.state === 'starting');
+  return {
+    wanted: agent.wanted,
+    tasks: [...agent.tasks]
+      .sort((a, b) => a.slot - b.slot)
+      .map((task) => ({
+        id: task.id,
+        slot: task.slot,
+        name: `${agent.name}.${task.slot}`,
+        node: 'node-1',
+        state: task.state,
+        address: task.state === 'starting' && engine === 'process' ? null : task.address,
+        startedAt: task.startedAt,
+        onLeader: true,
+      })),
+    converging: starting || agent.wanted - agent.abandoned > live,
+    lastExit: agent.lastExit,
+  };
+}
