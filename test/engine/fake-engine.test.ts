@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Workload } from '../../src/ports/engine.ts';
-import { FakeEngine, type FakeEngineOptions } from '../support/fake-engine.ts';
+import type { FakeEngineOptions } from '../support/fake-agent.ts';
+import { FakeEngine } from '../support/fake-engine.ts';
 import { RecordingWatcher } from '../support/recording-watcher.ts';
 import { SimClock } from '../support/sim-clock.ts';
 

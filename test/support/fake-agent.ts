@@ -1,6 +1,19 @@
 import type { Address, Observation, Task, Workload } from '../../src/ports/engine.ts';
 import type { Instant, WallTime } from '../../src/std/time.ts';
 
+export interface FakeEngineOptions {
+  /** `process` asks the watcher to drain and never has two tasks in one slot; `swarm` does neither, and shows addresses early. */
+  readonly name?: 'process' | 'swarm';
+  /** From the order until the task is `running`. */
+  readonly startMs?: number;
+  /** From being told to end until nothing is left. */
+  readonly stopMs?: number;
+  /** From a task's end by itself until its first replacement is started; doubles each time, at most 5 min. */
+  readonly restartMs?: number;
+  /** Every call settles this much later. 0: in a microtask. */
+  readonly answerMs?: number;
+}
+
 export type CallName = 'open' | 'declare' | 'release' | 'observe' | 'scale' | 'endTask' | 'close';
 
 export interface RecordedCall {

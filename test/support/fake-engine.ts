@@ -5,6 +5,7 @@ import { after, instantOf, latest, millisOf } from '../../src/std/time.ts';
 import {
   type CallName,
   type FakeAgent,
+  type FakeEngineOptions,
   type FakeTask,
   type RecordedCall,
   type ScriptedStart,
@@ -12,26 +13,13 @@ import {
   observationOf,
 } from './fake-agent.ts';
 
+const RESTART_MAX_MS = 300_000;
+
 /**
  * An engine without processes: stateful, slow on the clock it is given, failing on script. It passes the same contract suite
  * as the real ones (test/engine), and throws a Violation when it is used in a way that the port does not allow. A mock that
  * only records calls was rejected: it would let the runtime believe in engines that do not exist.
  */
-export interface FakeEngineOptions {
-  /** `process` asks the watcher to drain and never has two tasks in one slot; `swarm` does neither, and shows addresses early. */
-  readonly name?: 'process' | 'swarm';
-  /** From the order until the task is `running`. */
-  readonly startMs?: number;
-  /** From being told to end until nothing is left. */
-  readonly stopMs?: number;
-  /** From a task's end by itself until its first replacement is started; doubles each time, at most 5 min. */
-  readonly restartMs?: number;
-  /** Every call settles this much later. 0: in a microtask. */
-  readonly answerMs?: number;
-}
-
-const RESTART_MAX_MS = 300_000;
-
 export class FakeEngine implements Engine {
   readonly name: 'process' | 'swarm';
   /** Every call in order, with its instant. */
@@ -102,8 +90,9 @@ export class FakeEngine implements Engine {
       return;
     }
     this.order(agent, 0);
-    await this.until(() => agent.tasks.length === 0 || !agent.released);
-    if (agent.released) this.agents.delete(name);
+    // It may be declared again meanwhile; then it stays.
+    await this.until(() => agent.tasks.length === 0);
+    if (isReleased(agent)) this.agents.delete(name);
   }
 
   async observe(name: string): Promise<Observation> {
@@ -218,7 +207,7 @@ export class FakeEngine implements Engine {
     this.duplicating += count;
   }
 
-  /** What is true now, whether or not it has been observed. */
+  /** What is true now, whether or not it was observed. */
   truth(name: string): Observation {
     return observationOf(this.name, this.known(name));
   }
@@ -298,14 +287,15 @@ export class FakeEngine implements Engine {
   /** Where work may still go on elsewhere in the agent, the process engine asks for the task to be drained first. */
   private end(agent: FakeAgent, task: FakeTask, drainFirst: boolean): void {
     task.state = 'ending';
-    if (!drainFirst || this.name === 'swarm') return this.leave(agent, task, this.stopMs);
-    task.draining = true;
-    this.later(() => {
-      if (!agent.tasks.includes(task)) return;
-      void this.told()
-        .drain(agent.name, task.id)
-        .then(() => this.leave(agent, task, this.stopMs));
-    });
+    task.draining = drainFirst && this.name === 'process';
+    if (!task.draining) this.leave(agent, task, this.stopMs);
+    else
+      this.later(() => {
+        if (!agent.tasks.includes(task)) return;
+        void this.told()
+          .drain(agent.name, task.id)
+          .then(() => this.leave(agent, task, this.stopMs));
+      });
   }
 
   private leave(agent: FakeAgent, task: FakeTask, ms: number): void {
@@ -344,7 +334,10 @@ export class FakeEngine implements Engine {
     const now = (): void => {
       if (this.phase === 'open') tell();
     };
-    if (this.delayMs === 0 && this.underway === 0) return queueMicrotask(now);
+    if (this.delayMs === 0 && this.underway === 0) {
+      queueMicrotask(now);
+      return;
+    }
     // Never before what was sent earlier with a longer delay: an engine's observations arrive in order.
     this.lastDue = latest(after(this.clock.now(), millisOf(this.delayMs)), this.lastDue);
     this.underway += 1;
@@ -396,3 +389,5 @@ export class FakeEngine implements Engine {
     });
   }
 }
+
+const isReleased = (agent: FakeAgent): boolean => agent.released;
