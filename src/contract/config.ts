@@ -11,6 +11,9 @@ const duration = (fallback: string, description: string) =>
   Type.Unsafe<Millis>({ type: 'string', format: 'duration', default: fallback, description });
 const size = (fallback: string, description: string) =>
   Type.Unsafe<number>({ type: 'string', format: 'size', default: fallback, description });
+/** A union of literals made with `map` would do the same, and leave `never` as the derived type. */
+const oneOf = <T extends string>(names: readonly T[], fallback: T, description: string) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...names], default: fallback, description });
 const nullable = <T extends TSchema>(schema: T, description: string) =>
   Type.Union([schema, Type.Null()], { default: null, description });
 const strict = { additionalProperties: false } as const;
@@ -58,10 +61,7 @@ export const IdleConfig = Type.Object(
     timeout: duration('30m', 'Without activity for this long an on-demand agent is put to sleep'),
     drain_timeout: duration('30s', 'How long open work may hold up a sleep by admin, a restart or a removal'),
     wake_cooldown: duration('0s', 'A wake this soon after falling asleep waits until it is over'),
-    websocket: Type.Union([Type.Literal('open'), Type.Literal('data')], {
-      default: 'open',
-      description: 'open: an open WebSocket is activity; data: only its data frames are',
-    }),
+    websocket: oneOf(['open', 'data'], 'open', 'open: an open WebSocket is activity; data: only its data frames are'),
     busy_max: duration('1h', 'Longest busy lease an agent may take at a time'),
   },
   strict,
@@ -74,12 +74,10 @@ export const AgentConfig = Type.Object(
   {
     hostname: Type.String({ format: 'host-pattern', description: 'The hostname, or `*.suffix`, that reaches the agent' }),
     hostnames: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'More of them' }),
-    policy: Type.Union(
-      POLICIES.map((name) => Type.Literal(name)),
-      {
-        default: 'on-demand',
-        description: 'on-demand: asleep until called; always-on: kept alive; unmanaged: routed, never touched',
-      },
+    policy: oneOf(
+      POLICIES,
+      'on-demand',
+      'on-demand: asleep until called; always-on: kept alive; unmanaged: routed, never touched',
     ),
     backend: nullable(
       Type.String({ format: 'http-url' }),
@@ -121,10 +119,7 @@ export const ConfigFile = Type.Object(
     admin_token: Type.Optional(Type.String({ minLength: 1, description: 'Bearer token of the operator' })),
     admin_token_file: Type.Optional(Type.String({ minLength: 1, description: 'File that holds it' })),
     secret_file: nullable(Type.String({ minLength: 1 }), 'Secret that agent tokens are derived from; default state_dir/secret'),
-    engine: Type.Union([Type.Literal('process'), Type.Literal('swarm')], {
-      default: 'process',
-      description: 'What runs the agents',
-    }),
+    engine: oneOf(['process', 'swarm'], 'process', 'What runs the agents'),
     swarm: section(
       {
         network: nullable(
@@ -146,23 +141,14 @@ export const ConfigFile = Type.Object(
     }),
     log: section(
       {
-        level: Type.Union(
-          (['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const).map((level) => Type.Literal(level)),
-          { default: 'info', description: 'Least severe line that is written' },
-        ),
-        requests: Type.Union(
-          (['all', 'errors', 'none'] as const).map((which) => Type.Literal(which)),
-          { default: 'errors', description: 'Which requests get a line; errors: 5xx' },
-        ),
+        level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', 'Least severe line that is written'),
+        requests: oneOf(['all', 'errors', 'none'], 'errors', 'Which requests get a line; errors: 5xx'),
       },
       'What is written to the log',
     ),
     metrics: section(
       {
-        auth: Type.Union(
-          (['auto', 'bearer', 'none'] as const).map((mode) => Type.Literal(mode)),
-          { default: 'auto', description: 'auto: bearer unless admin_listen is loopback' },
-        ),
+        auth: oneOf(['auto', 'bearer', 'none'], 'auto', 'auto: bearer unless admin_listen is loopback'),
       },
       'Who may read /metrics',
     ),
