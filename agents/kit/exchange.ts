@@ -1,0 +1,94 @@
+import type { Static, TSchema } from 'typebox';
+import { Check } from 'typebox/value';
+import { TASK_HEADER } from '../../src/contract/api.ts';
+import type { Millis } from '../../src/std/time.ts';
+import { DaemonError, refusal } from './daemon-error.ts';
+
+/** How to reach the daemon, and as whom. */
+export interface Access {
+  /** The internal port's base, without trailing slash. */
+  readonly url: string;
+  readonly token: string;
+  readonly taskId: string | null;
+  /** Longest wait for one whole answer. */
+  readonly timeoutMs: Millis;
+}
+
+/** A checked answer, and the daemon's own clock when it was given (RFC 9110 section 6.6.1), to the second; null without one. */
+export interface Reply<T> {
+  readonly body: T;
+  readonly at: number | null;
+}
+
+/** No answer of the contract comes near this; more is not the daemon. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
+
+/**
+ * One call to the internal port. The answer is checked against `schema` (null: the body does not matter), so that whoever
+ * holds a value of the derived type can rely on it. Rejects with nothing but a {@link DaemonError}.
+ */
+export async function exchange<S extends TSchema>(
+  access: Access,
+  method: string,
+  path: string,
+  schema: S,
+  body?: unknown,
+): Promise<Reply<Static<S>>> {
+  const { status, at, text } = await send(access, method, path, body);
+  const parsed = parse(text);
+  if (status < 200 || status > 299) throw refusal(status, parsed);
+  if (!Check(schema, parsed))
+    throw new DaemonError('garbled', `The answer to ${method} ${path} is not of the contract`, null, status);
+  return { body: parsed, at };
+}
+
+async function send(access: Access, method: string, path: string, body: unknown) {
+  try {
+    const response = await fetch(access.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${access.token}`,
+        accept: 'application/json',
+        ...(access.taskId === null ? {} : { [TASK_HEADER]: access.taskId }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // The daemon never redirects. Following one would carry the token to wherever it points.
+      redirect: 'error',
+      signal: AbortSignal.timeout(access.timeoutMs),
+    });
+    const at = Date.parse(response.headers.get('date') ?? '');
+    return { status: response.status, at: Number.isNaN(at) ? null : at, text: await textOf(response) };
+  } catch (error) {
+    if (error instanceof DaemonError) throw error;
+    throw new DaemonError('unreachable', `No answer to ${method} ${path}: ${reasonOf(error)}`);
+  }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > ANSWER_BYTES_MAX) throw new DaemonError('garbled', 'The answer is too long to be of the contract');
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** fetch says no more than "fetch failed"; the reason is in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  if (error.name === 'TimeoutError') return 'timed out';
+  const cause = error.cause as NodeJS.ErrnoException | undefined;
+  return cause?.code ?? cause?.message ?? error.message;
+}
