@@ -1,0 +1,153 @@
+import type { SleepReason, WakeCause } from '../../contract/events.ts';
+import { type Instant, after, elapsed } from '../../std/time.ts';
+import type { AgentEffect, Announcement, Step } from './event.ts';
+import { type Policy, STOP_TIMEOUT, backoff } from './policy.ts';
+import type { AgentProblem, Draining, OnDemandState, Ready, Starting, Stopping } from './state.ts';
+import { type Tasks, canBeChecked } from './tasks.ts';
+
+/**
+ * The moves between on-demand states: each builds the whole new state and orders everything that entering it takes, so that
+ * no path into a state can forget, say, to purge its routes.
+ */
+export type OnDemandStep = Step<OnDemandState>;
+
+export const stay = (state: OnDemandState, ...effects: readonly AgentEffect[]): OnDemandStep => ({ state, effects });
+
+export const announce = (event: Announcement): AgentEffect => ({ type: 'announce', event });
+
+/** With `found` tasks are there or on their way already: nothing is ordered. */
+export function start(
+  from: OnDemandState,
+  cause: Starting['cause'],
+  now: Instant,
+  policy: Policy,
+  found: { readonly tasks: Tasks; readonly busy: boolean } | null = null,
+): OnDemandStep {
+  const attempts = 'attempts' in from ? from.attempts : 0;
+  const state: Starting = {
+    policy: 'on-demand',
+    name: 'starting',
+    since: now,
+    deadline: after(now, policy.startupTimeout),
+    attempts,
+    cause,
+    busy: found?.busy ?? false,
+    tasks: found?.tasks ?? [],
+  };
+  const effects: AgentEffect[] = [
+    { type: 'purge-routes', because: 'starting' },
+    announce({ type: 'agent.starting', from: from.name, to: 'starting', facts: { cause } }),
+  ];
+  if (found === null) effects.push({ type: 'scale', replicas: policy.replicas });
+  return { state, effects };
+}
+
+export function becomeReady(from: Starting, tasks: Tasks, now: Instant, policy: Policy): OnDemandStep {
+  const took = elapsed(from.since, now);
+  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy: from.busy, lastActivity: now, tasks };
+  const effects: AgentEffect[] = [
+    // What somebody else started began at a time that is not known: it measures nothing.
+    ...(from.cause === 'adopted' || from.cause === 'replaced'
+      ? []
+      : [{ type: 'start-measured', result: 'ready', took } as const]),
+    announce({ type: 'agent.ready', from: 'starting', to: 'ready', facts: { ms: took } }),
+  ];
+  if (from.attempts >= policy.maxRestartAttempts) effects.push(announce({ type: 'agent.recovered' }));
+  return { state, effects };
+}
+
+export function drain(from: Ready, reason: Draining['reason'], now: Instant): OnDemandStep {
+  const { busy, lastActivity, tasks } = from;
+  const state: Draining = { policy: 'on-demand', name: 'draining', since: now, reason, busy, lastActivity, tasks };
+  return { state, effects: [announce({ type: 'agent.draining', from: 'ready', to: 'draining', facts: { reason } })] };
+}
+
+/** A sleep that is called off. What called it off is activity only where somebody called. */
+export function turnBack(from: Draining, now: Instant, lastActivity: Instant, ...effects: readonly AgentEffect[]): OnDemandStep {
+  const { busy, tasks } = from;
+  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy, lastActivity, tasks };
+  return { state, effects: [...effects, announce({ type: 'agent.ready', from: 'draining', to: 'ready' })] };
+}
+
+interface StopOrder {
+  readonly reason: SleepReason;
+  readonly next?: Stopping['next'];
+  readonly problem?: AgentProblem | null;
+  /** Set when a start failed: it counts as an attempt. */
+  readonly startFailed?: boolean;
+}
+
+/**
+ * The order to stop. What is still open at this point may go: it was quiet, or forced, or had its time. The cut comes before
+ * the order, so that a WebSocket gets its Close while the task can still take the answer.
+ */
+export function stop(from: Starting | Ready | Draining, order: StopOrder, now: Instant): OnDemandStep {
+  const failedBefore = from.name === 'starting' ? from.attempts : 0;
+  const state: Stopping = {
+    policy: 'on-demand',
+    name: 'stopping',
+    since: now,
+    deadline: after(now, STOP_TIMEOUT),
+    reason: order.reason,
+    next: order.next ?? 'sleep',
+    wake: null,
+    attempts: failedBefore + (order.startFailed === true ? 1 : 0),
+    startFailed: order.startFailed === true,
+    problem: order.problem ?? null,
+    orders: 1,
+  };
+  return {
+    state,
+    effects: [{ type: 'purge-routes', because: 'stopping' }, { type: 'cut' }, { type: 'scale', replicas: 0 }],
+  };
+}
+
+/** Nothing of it is left. Where it goes from here: up again, asleep, or degraded after too many failed starts. */
+export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep {
+  if (from.next === 'restart') return start(from, 'restart', now, policy);
+  const slept = announce({ type: 'agent.sleep', from: 'stopping', to: 'sleeping', facts: { reason: from.reason } });
+  if (from.startFailed && from.attempts >= policy.maxRestartAttempts) {
+    const problem = from.problem ?? { code: 'exited', detail: 'it did not start' };
+    return {
+      state: {
+        policy: 'on-demand',
+        name: 'degraded',
+        since: now,
+        attempts: from.attempts,
+        notBefore: after(now, backoff(from.attempts)),
+        wake: from.wake,
+        problem,
+      },
+      effects: [
+        { type: 'purge-routes', because: 'degraded' },
+        announce({ type: 'agent.sleep', from: 'stopping', to: 'degraded', facts: { reason: from.reason } }),
+        ...(from.attempts === policy.maxRestartAttempts
+          ? [announce({ type: 'restart.exhausted', facts: { attempts: from.attempts } })]
+          : []),
+        announce({ type: 'agent.degraded', from: 'stopping', to: 'degraded', facts: { problem: problem.code } }),
+      ],
+    };
+  }
+  const wait = Math.max(from.startFailed ? backoff(from.attempts) : 0, policy.wakeCooldown);
+  return {
+    state: {
+      policy: 'on-demand',
+      name: 'sleeping',
+      since: now,
+      attempts: from.attempts,
+      notBefore: wait > 0 ? ((now + wait) as Instant) : null,
+      wake: from.wake,
+      problem: from.problem,
+    },
+    effects: [slept],
+  };
+}
+
+/** The words that every announcement of a wake takes. Said once for each wake, however many ask for it. */
+export const wakeSaid = (cause: WakeCause): AgentEffect => announce({ type: 'agent.wake', facts: { cause } });
+
+/** Whether the whole agent is ill: it has running tasks, and every one of them fails its checks. */
+export function allIll(tasks: Tasks): boolean {
+  const running = tasks.filter(canBeChecked);
+  return running.length > 0 && running.every((task) => task.health === 'unhealthy');
+}

@@ -1,0 +1,133 @@
+import type { AgentProblemCode } from '../../contract/problems.ts';
+import type { SleepReason, WakeCause } from '../../contract/events.ts';
+import type { Instant } from '../../std/time.ts';
+import type { Tasks } from './tasks.ts';
+
+/**
+ * The life of an agent as data. Deadlines are fields, not timers: nothing can go stale, and a state that is compared, stored
+ * or replayed is whole. Written by `step` alone.
+ */
+export interface AgentProblem {
+  readonly code: AgentProblemCode;
+  readonly detail: string;
+}
+
+/** Nothing runs. A wake that may not start yet (backoff, cooldown) is remembered in `wake` until `notBefore`. */
+export interface Sleeping {
+  readonly policy: 'on-demand';
+  readonly name: 'sleeping';
+  readonly since: Instant;
+  /** Failed starts in a row. */
+  readonly attempts: number;
+  readonly notBefore: Instant | null;
+  readonly wake: WakeCause | null;
+  readonly problem: AgentProblem | null;
+}
+
+/** Tasks were ordered (or seen, when somebody else started them) and none is healthy yet. */
+export interface Starting {
+  readonly policy: 'on-demand';
+  readonly name: 'starting';
+  readonly since: Instant;
+  readonly deadline: Instant;
+  readonly attempts: number;
+  /** `adopted`: somebody else started it. `replaced`: the engine replaces tasks that ended by themselves. */
+  readonly cause: WakeCause | 'restart' | 'adopted' | 'replaced';
+  readonly busy: boolean;
+  readonly tasks: Tasks;
+}
+
+/** At least one task is healthy; requests go through. */
+export interface Ready {
+  readonly policy: 'on-demand';
+  readonly name: 'ready';
+  readonly since: Instant;
+  readonly busy: boolean;
+  /** End of the last work; counts only while not busy. */
+  readonly lastActivity: Instant;
+  readonly tasks: Tasks;
+}
+
+/**
+ * About to stop, waiting for quiet. By `idle` a call turns it back; by `admin` and for a `restart` new work is kept out.
+ */
+export interface Draining {
+  readonly policy: 'on-demand';
+  readonly name: 'draining';
+  readonly since: Instant;
+  readonly reason: 'idle' | 'admin' | 'restart';
+  readonly busy: boolean;
+  readonly lastActivity: Instant;
+  readonly tasks: Tasks;
+}
+
+/** Told to stop. Left only when nothing of it is left, because two copies beside each other lose data. */
+export interface Stopping {
+  readonly policy: 'on-demand';
+  readonly name: 'stopping';
+  readonly since: Instant;
+  /** When the order is given again. */
+  readonly deadline: Instant;
+  readonly reason: SleepReason;
+  readonly next: 'sleep' | 'restart';
+  /** Somebody called meanwhile: start again as soon as it is gone. */
+  readonly wake: WakeCause | null;
+  readonly attempts: number;
+  /** The start that led here failed: the next one waits. */
+  readonly startFailed: boolean;
+  readonly problem: AgentProblem | null;
+  /** Orders to stop that were given. */
+  readonly orders: number;
+}
+
+/** Asleep after max_restart_attempts failed starts in a row. The first call after `notBefore` tries again. */
+export interface Degraded {
+  readonly policy: 'on-demand';
+  readonly name: 'degraded';
+  readonly since: Instant;
+  readonly attempts: number;
+  readonly notBefore: Instant;
+  readonly wake: WakeCause | null;
+  readonly problem: AgentProblem;
+}
+
+export type OnDemandState = Sleeping | Starting | Ready | Draining | Stopping | Degraded;
+
+/** An agent that is not ours to start or stop: always-on ones are watched, unmanaged ones only routed. */
+export interface Running {
+  readonly policy: 'always-on' | 'unmanaged';
+  readonly name: 'running';
+  readonly since: Instant;
+  /** Until when an always-on agent must have shown a healthy task; null once it has, and for unmanaged ones. */
+  readonly deadline: Instant | null;
+  readonly tasks: Tasks;
+}
+export interface RunningDegraded {
+  readonly policy: 'always-on';
+  readonly name: 'degraded';
+  readonly since: Instant;
+  readonly tasks: Tasks;
+  readonly problem: AgentProblem;
+}
+export type WatchedState = Running | RunningDegraded;
+
+export type AgentState = OnDemandState | WatchedState;
+
+export const asleep = (since: Instant): Sleeping => ({
+  policy: 'on-demand',
+  name: 'sleeping',
+  since,
+  attempts: 0,
+  notBefore: null,
+  wake: null,
+  problem: null,
+});
+
+/** The tasks that the state knows of; none where none should run. */
+export function tasksOf(state: AgentState): Tasks {
+  return 'tasks' in state ? state.tasks : [];
+}
+
+export function problemOf(state: AgentState): AgentProblem | null {
+  return 'problem' in state ? state.problem : null;
+}

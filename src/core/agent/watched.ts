@@ -1,0 +1,87 @@
+import { unreachable } from '../../std/assert.ts';
+import { type Instant, after } from '../../std/time.ts';
+import type { AgentEffect, AgentEvent, Step } from './event.ts';
+import { allIll, announce } from './moves.ts';
+import type { Policy } from './policy.ts';
+import type { AgentProblem, Running, RunningDegraded, WatchedState } from './state.ts';
+import { type Tasks, canBeChecked, mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
+
+/** Agents that are never ours to start or stop. Requests always go through; health only decides what we say about them. */
+export type WatchedStep = Step<WatchedState>;
+
+export const running = (policy: 'always-on' | 'unmanaged', now: Instant, rules: Policy): Running => ({
+  policy,
+  name: 'running',
+  since: now,
+  deadline: policy === 'always-on' ? after(now, rules.startupTimeout) : null,
+  tasks: [],
+});
+
+const stay = (state: WatchedState, ...effects: readonly AgentEffect[]): WatchedStep => ({ state, effects });
+
+export function fromRunning(state: Running, event: AgentEvent, now: Instant, policy: Policy): WatchedStep {
+  if (state.policy === 'unmanaged') return stay(state);
+  switch (event.type) {
+    case 'observed': {
+      const tasks = mergeTasks(state.tasks, event.tasks);
+      const had = state.tasks.some(canBeChecked);
+      if (!had || tasks.some(canBeChecked)) return stay({ ...state, tasks });
+      return degrade(tasks, { code: 'exited', detail: event.lastExit ?? 'its last task ended' }, now);
+    }
+    case 'probed': {
+      const tasks = recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures);
+      const task = tasks.find((other) => other.id === event.task);
+      const said =
+        event.healthy || task === undefined || task.health === 'unknown'
+          ? []
+          : [announce({ type: 'agent.health_failed', facts: { task: task.id, failures: task.failures, detail: event.detail } })];
+      if (allIll(tasks)) {
+        const step = degrade(tasks, { code: 'health-failed', detail: event.detail }, now);
+        return { ...step, effects: [...said, ...step.effects] };
+      }
+      return stay({ ...state, tasks, deadline: tasks.some(servesTraffic) ? null : state.deadline }, ...said);
+    }
+    case 'due':
+      if (state.deadline === null || now < state.deadline) return stay(state);
+      return degrade(state.tasks, { code: 'startup-timeout', detail: 'no task passed its health check' }, now);
+    case 'wanted':
+    case 'busy':
+    case 'quiet':
+    case 'sleep-ordered':
+    case 'order-failed':
+      return stay(state);
+    default:
+      return unreachable(event);
+  }
+}
+
+export function fromRunningDegraded(state: RunningDegraded, event: AgentEvent, now: Instant, policy: Policy): WatchedStep {
+  switch (event.type) {
+    case 'observed':
+      return stay({ ...state, tasks: mergeTasks(state.tasks, event.tasks) });
+    case 'probed': {
+      const tasks = recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures);
+      if (!tasks.some(servesTraffic)) return stay({ ...state, tasks });
+      return {
+        state: { policy: 'always-on', name: 'running', since: now, deadline: null, tasks },
+        effects: [announce({ type: 'agent.recovered', from: 'degraded', to: 'running' })],
+      };
+    }
+    case 'due':
+    case 'wanted':
+    case 'busy':
+    case 'quiet':
+    case 'sleep-ordered':
+    case 'order-failed':
+      return stay(state);
+    default:
+      return unreachable(event);
+  }
+}
+
+function degrade(tasks: Tasks, problem: AgentProblem, now: Instant): WatchedStep {
+  return {
+    state: { policy: 'always-on', name: 'degraded', since: now, tasks, problem },
+    effects: [announce({ type: 'agent.degraded', from: 'running', to: 'degraded', facts: { problem: problem.code } })],
+  };
+}
