@@ -1,0 +1,191 @@
+import type { Alarm, Clock } from '../ports/clock.ts';
+import { assert } from '../std/assert.ts';
+import { type Instant, type Millis, after, latest } from '../std/time.ts';
+import type { Target, Work } from './traffic.ts';
+
+/**
+ * The ledger of what keeps one agent awake: requests, WebSockets and busy leases. Only the edges (first in, last out) become
+ * events for the core; everything between is a counter here. The only writer of every count is this file.
+ */
+export interface ActivityRules {
+  readonly websocket: 'open' | 'data';
+  readonly idleTimeout: Millis;
+}
+
+interface Edges {
+  busy(): void;
+  quiet(lastActivity: Instant): void;
+}
+
+export class Activity {
+  inFlight = 0;
+  sockets = 0;
+  /** When work last ended, or a WebSocket that counts by data last carried some. */
+  lastActivity: Instant | null = null;
+  private holds = 0;
+  private readonly open = new Set<LiveWork>();
+  private readonly perTask = new Map<string, number>();
+  private readonly taskQuiet = new Map<string, () => void>();
+  private onQuiet: (() => void) | null = null;
+  private silence: Alarm | null = null;
+  private readonly clock: Clock;
+  private readonly rules: () => ActivityRules;
+  private readonly edges: Edges;
+
+  constructor(clock: Clock, rules: () => ActivityRules, edges: Edges) {
+    this.clock = clock;
+    this.rules = rules;
+    this.edges = edges;
+  }
+
+  get busy(): boolean {
+    return this.holds > 0;
+  }
+
+  /** Calls `then` once nothing holds the agent any more; one waiter at most. */
+  whenQuiet(then: () => void): void {
+    this.onQuiet = then;
+  }
+
+  inFlightOf(taskId: string): number {
+    return this.perTask.get(taskId) ?? 0;
+  }
+
+  admit(target: Target, taskId: string, cut: () => void): Work {
+    const work = new LiveWork(this, target, taskId, cut);
+    this.open.add(work);
+    this.perTask.set(taskId, this.inFlightOf(taskId) + 1);
+    this.inFlight += 1;
+    this.hold();
+    return work;
+  }
+
+  /** Something other than traffic keeps the agent awake: a busy lease. */
+  hold(): void {
+    this.holds += 1;
+    if (this.holds === 1) this.edges.busy();
+  }
+
+  unhold(at: Instant = this.clock.now()): void {
+    this.holds -= 1;
+    assert(this.holds >= 0, 'every hold is ended once');
+    this.lastActivity = latest(this.lastActivity ?? at, at);
+    if (this.holds > 0) return;
+    this.edges.quiet(this.lastActivity);
+    this.onQuiet?.();
+  }
+
+  /** Ends everything that is open. Each piece still reports its end in its own time. */
+  cut(): void {
+    for (const work of [...this.open]) work.cutNow();
+  }
+
+  /** Resolves once no work is on this task. One waiter a task: the engine asks once for each task it ends. */
+  taskIsQuiet(taskId: string): Promise<void> {
+    if (this.inFlightOf(taskId) === 0) return Promise.resolve();
+    return new Promise((resolve) => this.taskQuiet.set(taskId, resolve));
+  }
+
+  ended(work: LiveWork): void {
+    this.open.delete(work);
+    if (work.socket) this.sockets -= 1;
+    else this.inFlight -= 1;
+    const left = this.inFlightOf(work.taskId) - 1;
+    if (left > 0) this.perTask.set(work.taskId, left);
+    else {
+      this.perTask.delete(work.taskId);
+      this.taskQuiet.get(work.taskId)?.();
+      this.taskQuiet.delete(work.taskId);
+    }
+    if (work.holding) this.unhold();
+  }
+
+  upgraded(work: LiveWork): void {
+    this.inFlight -= 1;
+    this.sockets += 1;
+    work.lastData = this.clock.now();
+    this.watchSilence();
+  }
+
+  /** With `websocket: data` only. */
+  data(work: LiveWork): void {
+    if (this.rules().websocket === 'open') return;
+    work.lastData = this.clock.now();
+    if (work.holding) return;
+    work.holding = true;
+    this.hold();
+    this.watchSilence();
+  }
+
+  /**
+   * Lets go of sockets that were silent for the idle timeout. One alarm an agent and not one a socket: thousands of idle
+   * sockets must cost nothing, and being late by one look is no harm, since a frame in between is seen at that look.
+   */
+  private watchSilence(): void {
+    if (this.silence !== null || this.rules().websocket === 'open') return;
+    let next: Instant | null = null;
+    for (const work of this.open) {
+      if (!work.socket || !work.holding) continue;
+      const end = after(work.lastData, this.rules().idleTimeout);
+      if (next === null || end < next) next = end;
+    }
+    if (next === null) return;
+    this.silence = this.clock.alarm(next, () => {
+      this.silence = null;
+      const now = this.clock.now();
+      for (const work of [...this.open]) {
+        if (!work.socket || !work.holding || after(work.lastData, this.rules().idleTimeout) > now) continue;
+        work.holding = false;
+        this.unhold(work.lastData);
+      }
+      this.watchSilence();
+    });
+  }
+
+  /** Takes the alarm back; the agent is gone. */
+  close(): void {
+    this.silence?.cancel();
+    this.silence = null;
+  }
+}
+
+class LiveWork implements Work {
+  readonly target: Target;
+  readonly taskId: string;
+  holding = true;
+  socket = false;
+  lastData = 0 as Instant;
+  private over = false;
+  private cutter: (() => void) | null;
+  private readonly activity: Activity;
+
+  constructor(activity: Activity, target: Target, taskId: string, cut: () => void) {
+    this.activity = activity;
+    this.target = target;
+    this.taskId = taskId;
+    this.cutter = cut;
+  }
+
+  upgraded(): void {
+    if (this.over || this.socket) return;
+    this.socket = true;
+    this.activity.upgraded(this);
+  }
+
+  touch(): void {
+    if (!this.over) this.activity.data(this);
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.cutter = null;
+    this.activity.ended(this);
+  }
+
+  cutNow(): void {
+    const cut = this.cutter;
+    this.cutter = null;
+    cut?.();
+  }
+}

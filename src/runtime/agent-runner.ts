@@ -1,0 +1,306 @@
+import type { AgentEffect, AgentEvent, Announcement } from '../core/agent/event.ts';
+import type { Policy } from '../core/agent/policy.ts';
+import { type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
+import { initialState, nextDeadline, step } from '../core/agent/step.ts';
+import { canBeChecked } from '../core/agent/tasks.ts';
+import { typicalStart } from '../core/retry-after.ts';
+import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/events.ts';
+import type { Alarm } from '../ports/clock.ts';
+import { EngineError, type Observation, type Task } from '../ports/engine.ts';
+import type { Log } from '../ports/log.ts';
+import { STARTS_KEPT, StoreError } from '../ports/store.ts';
+import { assert, unreachable } from '../std/assert.ts';
+import { BoundedQueue } from '../std/bounded-queue.ts';
+import type { Instant, Millis, WallTime } from '../std/time.ts';
+import { Activity } from './activity.ts';
+import type { AgentSettings } from './agent-settings.ts';
+import { Leases } from './leases.ts';
+import { Prober } from './prober.ts';
+import type { World } from './world.ts';
+
+/** Events that wait for the step under way. Each is the work of one turn of the loop; more than this is a loop of our own. */
+const INBOX_LIMIT = 1000;
+
+/**
+ * One agent at run time: a serial inbox, `step`, assign, perform effects, log one line, arm one alarm. The only writer of the
+ * agent's state. Everything that can happen to the agent comes in through `dispatch`; nothing is decided here.
+ */
+export class AgentRunner {
+  readonly name: string;
+  readonly activity: Activity;
+  readonly leases: Leases;
+  /** What the engine said last. Only an agent that an engine runs ever has tasks here. */
+  tasks: readonly Task[] = [];
+  wanted = 0;
+  /** Cause of the last wake. */
+  wokenBy: WakeCause | 'restart' | 'adopted' | 'replaced' | null = null;
+  state: AgentState;
+  stateSince: WallTime;
+  settings: AgentSettings;
+  starts: Millis[];
+  /** Incremented at each start: connections of an earlier life are never used again. */
+  generation = 0;
+  private readonly world: World;
+  private readonly log: Log;
+  private readonly inbox = new BoundedQueue<AgentEvent>(INBOX_LIMIT);
+  private stepping = false;
+  private alarm: Alarm | null = null;
+  private readonly probers = new Map<string, Prober>();
+  /** Orders to the engine that have not been answered. What is observed meanwhile may be older than the order. */
+  private ordersOpen = 0;
+  private orders: Promise<void> = Promise.resolve();
+  private closed = false;
+  private readonly stateWatchers = new Set<() => void>();
+
+  constructor(settings: AgentSettings, world: World) {
+    this.name = settings.name;
+    this.settings = settings;
+    this.world = world;
+    this.log = world.log.with({ agent: settings.name });
+    this.starts = [...world.store.starts(settings.name)];
+    this.activity = new Activity(world.clock, () => this.settings.activity, {
+      busy: () => this.dispatch({ type: 'busy' }),
+      quiet: (lastActivity) => this.dispatch({ type: 'quiet', lastActivity }),
+    });
+    this.leases = new Leases(world.clock, this.activity);
+    this.state = initialState(world.clock.now(), this.policy);
+    this.stateSince = world.clock.wall();
+    this.countState();
+    this.arm();
+  }
+
+  get policy(): Policy {
+    return this.settings.policy;
+  }
+
+  get typicalStart(): Millis | null {
+    return typicalStart(this.starts);
+  }
+
+  /** A changed config. Deadlines follow at once, since they are computed from the policy and never stored as timers. */
+  adjust(settings: AgentSettings): void {
+    this.settings = settings;
+    if (!this.stepping) this.turn();
+  }
+
+  dispatch(event: AgentEvent): void {
+    if (this.closed) return;
+    assert(this.inbox.offer(event), `the inbox of an agent never fills up (${this.name}, ${event.type})`);
+    if (!this.stepping) this.turn();
+  }
+
+  /** News from the engine. Overtaken by an order that is under way, it is dropped: the order is followed by a fresh look. */
+  observe(seen: Observation): void {
+    if (this.closed) return;
+    if (this.ordersOpen > 0) {
+      this.tasks = seen.tasks;
+      return;
+    }
+    this.tasks = seen.tasks;
+    this.wanted = seen.wanted;
+    this.leases.keepOnly(seen.tasks);
+    this.world.tasksChanged(this.name, seen.tasks);
+    const tasks = seen.tasks.map(({ id, state }) => ({ id, state }));
+    this.dispatch({ type: 'observed', wanted: seen.wanted, tasks, converging: seen.converging, lastExit: seen.lastExit });
+  }
+
+  /** Calls `changed` after every transition until the returned function is called. */
+  watchState(changed: () => void): () => void {
+    this.stateWatchers.add(changed);
+    return () => void this.stateWatchers.delete(changed);
+  }
+
+  /** Ends with the runner: no alarm, no check, no lease is left. */
+  close(): void {
+    // Closed first: the end of the last lease must not put an agent to sleep that is no longer ours to judge.
+    this.closed = true;
+    this.leases.keepOnly([]);
+    this.alarm?.cancel();
+    this.activity.close();
+    for (const prober of this.probers.values()) prober.stop();
+    this.probers.clear();
+  }
+
+  private turn(): void {
+    this.stepping = true;
+    let turns = 0;
+    for (;;) {
+      assert((turns += 1) < INBOX_LIMIT, `an agent comes to rest (${this.name}, ${this.state.name})`);
+      const event = this.inbox.take() ?? this.dueEvent();
+      if (event === undefined) break;
+      const before = this.state;
+      const { state, effects } = step(before, event, this.world.clock.now(), this.policy);
+      // Assign before performing effects. An effect may finish synchronously and come back through the inbox; it must meet
+      // the state that ordered it, not the one before.
+      this.state = state;
+      if (state.name !== before.name) this.entered(before);
+      for (const effect of effects) this.perform(effect);
+    }
+    this.stepping = false;
+    this.arm();
+    this.syncProbers();
+  }
+
+  private dueEvent(): AgentEvent | undefined {
+    const deadline = nextDeadline(this.state, this.policy);
+    return deadline !== null && deadline <= this.world.clock.now() && !this.closed ? { type: 'due' } : undefined;
+  }
+
+  private arm(): void {
+    this.alarm?.cancel();
+    const deadline = this.closed ? null : nextDeadline(this.state, this.policy);
+    this.alarm = deadline === null ? null : this.world.clock.alarm(deadline, () => this.turn());
+  }
+
+  private entered(before: AgentState): void {
+    this.stateSince = this.world.clock.wall();
+    const problem = problemOf(this.state);
+    const facts = {
+      from: before.name,
+      to: this.state.name,
+      ...(problem === null ? {} : { problem: problem.code, detail: problem.detail }),
+    };
+    if (this.state.name === 'degraded') this.log.warn('agent changed state', facts);
+    else this.log.info('agent changed state', facts);
+    this.countState();
+    for (const changed of [...this.stateWatchers]) changed();
+  }
+
+  private perform(effect: AgentEffect): void {
+    switch (effect.type) {
+      case 'scale':
+        this.order(effect.replicas);
+        break;
+      case 'announce':
+        this.announce(effect.event);
+        break;
+      case 'purge-routes':
+        this.world.purgeRoutes(this.name, effect.because);
+        break;
+      case 'cut':
+        this.activity.cut();
+        break;
+      case 'start-measured':
+        this.measured(effect.result, effect.took);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /**
+   * Orders go to the engine one after the other, each followed by a fresh look. Without the look a watcher's news that was
+   * dropped meanwhile would be missed for ever.
+   */
+  private order(replicas: number): void {
+    const { engine, log } = { engine: this.world.engine, log: this.log };
+    if (replicas > 0) this.wanted = replicas;
+    this.ordersOpen += 1;
+    this.orders = this.orders.then(async () => {
+      let failure: EngineError | null = null;
+      try {
+        await engine.scale(this.name, replicas);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        failure = error;
+        log.warn('engine did not take an order', { replicas, detail: error.message });
+      }
+      this.ordersOpen -= 1;
+      if (failure !== null)
+        this.dispatch({ type: 'order-failed', refused: failure.code !== 'unavailable', detail: failure.message });
+      else await this.look();
+    });
+  }
+
+  /** Asks the engine for the whole truth. What cannot be had now comes with its next news. */
+  async look(): Promise<void> {
+    try {
+      this.observe(await this.world.engine.observe(this.name));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.log.debug('engine could not be asked', { detail: error.message });
+    }
+  }
+
+  private announce({ type, from, to, facts = {} }: Announcement): void {
+    const { metrics } = this.world;
+    if (type === 'agent.starting') {
+      this.generation += 1;
+      this.wokenBy = facts['cause'] as typeof this.wokenBy;
+      if (this.wokenBy === 'restart') metrics.counter('restarts_total', { agent: this.name }).add(1);
+      else if (this.wokenBy !== null && this.wokenBy !== 'adopted' && this.wokenBy !== 'replaced')
+        metrics.counter('wakes_total', { agent: this.name, cause: this.wokenBy }).add(1);
+    }
+    if (type === 'agent.sleep')
+      metrics.counter('sleeps_total', { agent: this.name, reason: facts['reason'] as SleepReason }).add(1);
+    if (type === 'agent.sleep_refused')
+      this.log.warn('agent was not put to sleep, it still has work', {
+        inFlight: this.activity.inFlight,
+        sockets: this.activity.sockets,
+      });
+    this.world.events.publish(type, {
+      agent: this.name,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      ...facts,
+    });
+  }
+
+  private measured(result: 'ready' | 'timeout' | 'exited' | 'refused', took: Millis): void {
+    this.world.metrics.histogram('wake_duration_seconds', { agent: this.name, result }).observe(took / 1000);
+    if (result !== 'ready') return;
+    this.starts = [...this.starts, took].slice(-STARTS_KEPT);
+    try {
+      this.world.store.addStart(this.name, took);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.log.warn('measured start could not be kept', { detail: error.message });
+    }
+  }
+
+  private countState(): void {
+    for (const state of AGENT_STATES) {
+      this.world.metrics.gauge('agent_state', { agent: this.name, state }).set(state === this.state.name ? 1 : 0);
+    }
+  }
+
+  /** One prober for each task that can be asked, and none for any other. Derived from the state, so it cannot go stale. */
+  private syncProbers(): void {
+    const order = this.settings.probe;
+    const wanted = new Set<string>();
+    if (!this.closed && order !== null && this.state.name !== 'stopping') {
+      for (const task of tasksOf(this.state)) if (canBeChecked(task)) wanted.add(task.id);
+    }
+    for (const [id, prober] of this.probers) {
+      if (wanted.has(id)) continue;
+      prober.stop();
+      this.probers.delete(id);
+    }
+    for (const id of wanted) if (!this.probers.has(id)) this.startProber(id);
+  }
+
+  private startProber(id: string): void {
+    const { clock, probe } = this.world;
+    // No address, no check: it comes with a later observation, which comes by here again.
+    if (this.settings.probe?.address === null && this.tasks.find((task) => task.id === id)?.address === null) return;
+    const prober = new Prober({
+      clock,
+      probe,
+      order: () => {
+        const address = this.settings.probe?.address ?? this.tasks.find((task) => task.id === id)?.address ?? null;
+        assert(address !== null && this.settings.probe !== null, 'a task that is checked has an address');
+        return { ...this.settings.probe, address };
+      },
+      interval: () => this.settings.checkInterval,
+      report: (result) => {
+        this.world.metrics.counter('health_checks_total', { agent: this.name, result: result.healthy ? 'pass' : 'fail' }).add(1);
+        this.dispatch({ type: 'probed', task: id, healthy: result.healthy, detail: result.healthy ? '' : result.detail });
+      },
+    });
+    this.probers.set(id, prober);
+  }
+
+  now(): Instant {
+    return this.world.clock.now();
+  }
+}

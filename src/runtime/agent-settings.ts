@@ -1,0 +1,90 @@
+import type { Policy } from '../core/agent/policy.ts';
+import type { AgentConfig } from '../contract/config.ts';
+import type { Address, Workload } from '../ports/engine.ts';
+import type { ProbeOrder } from '../ports/probe.ts';
+import { assert } from '../std/assert.ts';
+import type { Millis } from '../std/time.ts';
+import type { ActivityRules } from './activity.ts';
+
+/** One agent's config, put into the words of those who use it. Made once at load, read on every request. */
+export interface AgentSettings {
+  readonly name: string;
+  readonly config: AgentConfig;
+  /** hostname first, then hostnames, as written. */
+  readonly patterns: readonly string[];
+  readonly policy: Policy;
+  readonly activity: ActivityRules;
+  /** Null for unmanaged agents. Its address is null where each task is asked itself. */
+  readonly probe: (Omit<ProbeOrder, 'address'> & { readonly address: Address | null }) | null;
+  readonly checkInterval: Millis;
+  /** Where an unmanaged agent listens. */
+  readonly backend: Address | null;
+  /** Made by `POST /admin/agents` and not in the config file. */
+  readonly fromApi: boolean;
+}
+
+export function agentSettings(name: string, config: AgentConfig, fromApi: boolean): AgentSettings {
+  const { health, idle } = config;
+  const patterns = [config.hostname, ...config.hostnames];
+  const askedAt = health.url === null ? null : new URL(health.url);
+  return {
+    name,
+    config,
+    patterns,
+    policy: {
+      kind: config.policy,
+      replicas: config.replicas,
+      startupTimeout: health.startup_timeout,
+      maxFailures: health.max_failures,
+      maxRestartAttempts: health.max_restart_attempts,
+      idleTimeout: idle.timeout,
+      drainTimeout: idle.drain_timeout,
+      wakeCooldown: idle.wake_cooldown,
+    },
+    activity: { websocket: idle.websocket, idleTimeout: idle.timeout },
+    probe:
+      config.policy === 'unmanaged'
+        ? null
+        : {
+            address: askedAt === null ? null : addressOf(askedAt),
+            path: askedAt === null ? health.path : askedAt.pathname + askedAt.search,
+            host: askedAt === null ? probeHost(patterns, name) : askedAt.host,
+            timeout: health.timeout,
+            expect: health.expect.map(statusRange),
+          },
+    checkInterval: health.check_interval,
+    backend: config.backend === null ? null : addressOf(new URL(config.backend)),
+    fromApi,
+  };
+}
+
+/** What the engine needs; null when no engine runs the agent. */
+export function workloadOf(settings: AgentSettings, token: string): Workload | null {
+  const { name, config } = settings;
+  if (config.policy === 'unmanaged') return null;
+  const { process, replicas, policy } = config;
+  return {
+    agent: name,
+    policy,
+    replicas,
+    process:
+      process === undefined
+        ? null
+        : { command: process.command, cwd: process.cwd, env: process.env, port: settings.backend?.port ?? null, token },
+  };
+}
+
+function addressOf(url: URL): Address {
+  assert(url.protocol === 'http:', 'the config was checked: only http addresses are dialled');
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
+}
+
+/** A check carries a name that the agent knows itself by; a wildcard is none. */
+function probeHost(patterns: readonly string[], name: string): string {
+  return patterns.find((pattern) => !pattern.startsWith('*')) ?? name;
+}
+
+function statusRange(text: string): readonly [number, number] {
+  const [low = '', high = low] = text.split('-');
+  return [Number(low), Number(high)];
+}

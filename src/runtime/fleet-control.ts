@@ -1,0 +1,274 @@
+import type { AgentConfig, Config } from '../contract/config.ts';
+import type {
+  AdminServiceView,
+  AgentView,
+  CreateAgentBody,
+  HealthView,
+  RegisterBody,
+  ReloadView,
+  SelfView,
+  ServiceView,
+} from '../contract/api.ts';
+import type { EventBody } from '../contract/events.ts';
+import { done, failed } from '../std/outcome.ts';
+import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } from '../std/time.ts';
+import { type AgentSettings, agentSettings } from './agent-settings.ts';
+import { agentView, serviceView } from './agent-view.ts';
+import type { Answer, Caller, Control, Refusal } from './control.ts';
+import { keeping, unknownAgent } from './answers.ts';
+import type { ControlParts } from './control-parts.ts';
+import { SelfService } from './self-service.ts';
+
+/**
+ * The control plane's hand on the runtime. It holds the config in force and the agents made by API, which together make the
+ * fleet; everything else it asks of the fleet.
+ */
+export class FleetControl implements Control {
+  private config: Config;
+  private readonly made = new Map<string, AgentConfig>();
+  private loadedAt: WallTime;
+  private rejected: string | null = null;
+  private draining = false;
+  private readonly startedAt: Instant;
+  private readonly parts: ControlParts;
+  private readonly selfService: SelfService;
+
+  constructor(parts: ControlParts, config: Config) {
+    this.parts = parts;
+    this.config = config;
+    this.startedAt = parts.clock.now();
+    this.loadedAt = parts.clock.wall();
+    this.selfService = new SelfService(parts);
+  }
+
+  /** Reads back the agents made by API and opens the fleet. */
+  async open(): Promise<void> {
+    const { store, log, fleet } = this.parts;
+    for (const { name, body } of store.agents()) {
+      const made = this.parts.agentFromBody(body as CreateAgentBody, this.config);
+      if (made.ok && this.config.agents[name] === undefined) this.made.set(name, made.value);
+      else
+        log.warn('agent made by API does not fit the config any more and is left out', {
+          agent: name,
+          complaints: made.ok ? ['the config file has one of this name'] : made.failure,
+        });
+    }
+    await fleet.open(this.settings(), { inFlight: this.config.limits.in_flight });
+  }
+
+  /** From now on not ready: the daemon is ending. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  health(): HealthView {
+    const { fleet, clock, engine } = this.parts;
+    const runners = fleet.all();
+    const count = (...names: readonly string[]) => runners.filter((runner) => names.includes(runner.state.name)).length;
+    return {
+      status: this.draining ? 'draining' : fleet.engineConnected ? 'ok' : 'degraded',
+      uptime_seconds: Math.floor(elapsed(this.startedAt, clock.now()) / 1000),
+      agent_count: runners.length,
+      ready_count: count('ready', 'running'),
+      sleeping_count: count('sleeping'),
+      ws_connections: runners.reduce((sum, { activity }) => sum + activity.sockets, 0),
+      service_count: fleet.routes.size,
+      engine: { name: engine.name, connected: fleet.engineConnected, since: rfc3339(fleet.engineSince) },
+      config: { loaded_at: rfc3339(this.loadedAt), ...(this.rejected === null ? {} : { error: this.rejected }) },
+    };
+  }
+
+  ready(): { readonly ready: boolean; readonly because?: string } {
+    if (this.draining) return { ready: false, because: 'shutting down' };
+    return this.parts.fleet.engineConnected ? { ready: true } : { ready: false, because: 'engine unavailable' };
+  }
+
+  agents(): readonly AgentView[] {
+    const wall = this.parts.clock.wall();
+    return this.parts.fleet.all().map((runner) => agentView(runner, wall));
+  }
+
+  agent(name: string): Answer<AgentView> {
+    const runner = this.parts.fleet.runner(name);
+    return runner === undefined ? unknownAgent(name) : done(agentView(runner, this.parts.clock.wall()));
+  }
+
+  createAgent(body: CreateAgentBody): Answer<AgentView> {
+    const { name } = body;
+    if (this.parts.fleet.runner(name) !== undefined) return failed({ problem: 'agent-exists' });
+    const { engine, store, clock } = this.parts;
+    if (engine.name === 'process' && body.policy !== 'unmanaged') {
+      return failed({
+        problem: 'invalid-body',
+        detail: 'policy: on the process engine only unmanaged agents can be made by API',
+      });
+    }
+    const checked = this.parts.agentFromBody(body, this.config);
+    if (!checked.ok)
+      return failed({ problem: 'invalid-body', detail: checked.failure.join('; '), extra: { complaints: checked.failure } });
+    const taken = this.taken(checked.value);
+    if (taken !== null) return failed({ problem: 'hostname-taken', detail: `${taken} is held by another` });
+    const kept = this.keeping(() => store.putAgent({ name, body, createdAt: clock.wall() }));
+    if (kept !== null) return failed(kept);
+    this.made.set(name, checked.value);
+    this.applyNow();
+    return this.agent(name);
+  }
+
+  deleteAgent(name: string): Answer<null> {
+    if (this.parts.fleet.runner(name) === undefined) return unknownAgent(name);
+    if (!this.made.has(name)) return failed({ problem: 'agent-from-file' });
+    const kept = this.keeping(() => this.parts.store.deleteAgent(name));
+    if (kept !== null) return failed(kept);
+    this.made.delete(name);
+    this.applyNow();
+    return done(null);
+  }
+
+  wake(name: string): Answer<null> {
+    const runner = this.parts.fleet.runner(name);
+    if (runner === undefined) return unknownAgent(name);
+    if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
+    if (!this.parts.fleet.engineConnected && runner.state.name !== 'ready') return failed({ problem: 'engine-unavailable' });
+    runner.dispatch({ type: 'wanted', cause: 'api', admin: true });
+    return done(null);
+  }
+
+  async wakeAndWait(name: string, wait: Millis, signal: AbortSignal): Promise<Answer<null>> {
+    const asked = this.wake(name);
+    const runner = this.parts.fleet.runner(name);
+    if (!asked.ok || runner === undefined) return asked;
+    const { clock } = this.parts;
+    return new Promise((resolve) => {
+      const end = (answer: Answer<null>): void => {
+        alarm.cancel();
+        unwatch();
+        signal.removeEventListener('abort', late);
+        resolve(answer);
+      };
+      const late = (): void => end(failed({ problem: 'wake-timeout', detail: `it is ${runner.state.name}` }));
+      const look = (): void => {
+        if (runner.state.name === 'ready') end(done(null));
+      };
+      const unwatch = runner.watchState(look);
+      const alarm = clock.alarm(after(clock.now(), wait), late);
+      signal.addEventListener('abort', late);
+      look();
+    });
+  }
+
+  sleep(name: string, { force }: { readonly force: boolean }): Answer<null> {
+    const runner = this.parts.fleet.runner(name);
+    if (runner === undefined) return unknownAgent(name);
+    if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
+    runner.dispatch({ type: 'sleep-ordered', force });
+    return done(null);
+  }
+
+  services(): readonly AdminServiceView[] {
+    return this.parts.fleet.routes.list().map((route) => ({ ...serviceView(route), created_at: rfc3339(route.createdAt) }));
+  }
+
+  servicesOf(agent: string): readonly ServiceView[] {
+    return this.parts.fleet.routes.list(agent).map(serviceView);
+  }
+
+  register(caller: Caller, body: RegisterBody): Answer<ServiceView> {
+    return this.selfService.register(caller, body);
+  }
+
+  unregister(caller: Caller | null, hostname: string): Answer<null> {
+    return this.selfService.unregister(caller, hostname);
+  }
+
+  self(caller: Caller): Answer<SelfView> {
+    return this.selfService.self(caller);
+  }
+
+  scaleSelf(caller: Caller, replicas: number): Promise<Answer<null>> {
+    return this.selfService.scale(caller, replicas);
+  }
+
+  endTask(caller: Caller, taskId: string, options: { readonly replace: boolean }): Promise<Answer<null>> {
+    return this.selfService.endTask(caller, taskId, options);
+  }
+
+  takeLease(caller: Caller, ttl: Millis, reason: string): Answer<{ readonly expiresAt: string }> {
+    return this.selfService.takeLease(caller, ttl, reason);
+  }
+
+  dropLease(caller: Caller): Answer<null> {
+    return this.selfService.dropLease(caller);
+  }
+
+  reload(): Promise<Answer<ReloadView>> {
+    const { load, log, fleet, metrics, clock } = this.parts;
+    const loaded = load(this.config);
+    metrics.counter('config_reloads_total', { result: loaded.ok ? 'ok' : 'rejected' }).add(1);
+    if (!loaded.ok) {
+      this.rejected = loaded.failure[0] ?? 'unreadable';
+      log.error('config rejected, nothing was changed', { complaints: loaded.failure });
+      fleet.events.publish('config.rejected', { complaints: loaded.failure.length });
+      return Promise.resolve(failed({ problem: 'config-invalid', extra: { complaints: loaded.failure } }));
+    }
+    const { config, changes } = loaded.value;
+    // What needs a restart stays as it is until then; the agents are taken over whole.
+    this.config = config;
+    this.rejected = null;
+    this.loadedAt = clock.wall();
+    for (const name of this.made.keys()) {
+      const settings = this.made.get(name);
+      if (config.agents[name] === undefined && (settings === undefined || this.taken(settings, name) === null)) continue;
+      this.made.delete(name);
+      log.warn('agent made by API gives way to the config file', { agent: name });
+    }
+    this.applyNow();
+    log.info('config reloaded', { ...changes });
+    fleet.events.publish('config.reloaded', {
+      added: changes.added.length,
+      removed: changes.removed.length,
+      changed: changes.changed.length,
+    });
+    return Promise.resolve(done(changes));
+  }
+
+  agentByToken(token: string): string | null {
+    return this.parts.tokens.agentOf(token);
+  }
+
+  isAdminToken(token: string): boolean {
+    return this.parts.tokens.isAdmin(token);
+  }
+
+  subscribe(reader: (event: EventBody) => void): (() => void) | null {
+    return this.parts.fleet.events.subscribe(reader);
+  }
+
+  /** Names of all agents in force. */
+  names(): readonly string[] {
+    return this.settings().map(({ name }) => name);
+  }
+
+  private settings(): readonly AgentSettings[] {
+    return [
+      ...Object.entries(this.config.agents).map(([name, config]) => agentSettings(name, config, false)),
+      ...[...this.made].map(([name, config]) => agentSettings(name, config, true)),
+    ];
+  }
+
+  private applyNow(): void {
+    this.parts.fleet.apply(this.settings(), { inFlight: this.config.limits.in_flight });
+  }
+
+  /** The first hostname of `config` that somebody else holds. */
+  private taken(config: AgentConfig, self?: string): string | null {
+    const others = this.settings().filter(({ name }) => name !== self);
+    const mine = [config.hostname, ...config.hostnames];
+    const held = new Set(others.flatMap(({ patterns }) => patterns.map((pattern) => pattern.toLowerCase().replace(/\.$/, ''))));
+    return mine.find((pattern) => held.has(pattern.toLowerCase().replace(/\.$/, ''))) ?? null;
+  }
+
+  private keeping(write: () => void): Refusal | null {
+    return keeping(write, this.parts.log);
+  }
+}

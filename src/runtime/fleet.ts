@@ -1,0 +1,239 @@
+import { type RouteTable, matchWildcard, routeTable } from '../core/route-table.ts';
+import type { Hostname } from '../contract/hostname.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Engine, EngineWatcher, Observation } from '../ports/engine.ts';
+import { EngineError } from '../ports/engine.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { Probe } from '../ports/probe.ts';
+import type { Store } from '../ports/store.ts';
+import { type Instant, type Millis, type WallTime, after } from '../std/time.ts';
+import { type Limits, ConfiguredDestination, RegisteredDestination } from './admission.ts';
+import { AgentRunner } from './agent-runner.ts';
+import { type AgentSettings, workloadOf } from './agent-settings.ts';
+import { EventLog } from './event-log.ts';
+import { PortBook } from './port-book.ts';
+import { type Route, RouteBook } from './route-book.ts';
+import type { Destination, Traffic } from './traffic.ts';
+import type { World } from './world.ts';
+
+/**
+ * All agents together: who answers to which hostname, and news of the engine to whom it concerns. A change of the config is
+ * one synchronous call (promise J): no request can meet half of it.
+ */
+export interface FleetParts {
+  readonly clock: Clock;
+  readonly engine: Engine;
+  readonly probe: Probe;
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The token that a task of this agent is given. */
+  readonly tokenOf: (agent: string) => string;
+  /** Ports that the daemon itself listens on. */
+  readonly ownPorts: () => readonly number[];
+}
+
+export class Fleet implements Traffic {
+  readonly events: EventLog;
+  readonly routes: RouteBook;
+  readonly ports: PortBook;
+  /** Whether the engine can be asked, and since when that is so. */
+  engineConnected = false;
+  engineSince: WallTime;
+  private readonly runners = new Map<string, AgentRunner>();
+  private readonly destinations = new Map<string, Destination>();
+  private table: RouteTable = routeTable([]);
+  private limits: Limits = { inFlight: 1000 };
+  private readonly parts: FleetParts;
+  private readonly world: World;
+
+  constructor(parts: FleetParts) {
+    this.parts = parts;
+    this.events = new EventLog(parts.clock);
+    this.routes = new RouteBook({ ...parts, events: this.events });
+    this.ports = new PortBook(parts.engine.name === 'process', parts.ownPorts);
+    this.engineSince = parts.clock.wall();
+    this.world = {
+      ...parts,
+      events: this.events,
+      purgeRoutes: (agent, because) => this.routes.purge(agent, because),
+      tasksChanged: (agent, tasks) => {
+        this.ports.setTasks(agent, tasks);
+        this.routes.keepOnly(agent, tasks);
+      },
+    };
+  }
+
+  /** Opens the engine and meets every agent as it is. Rejects with an EngineError when the engine cannot be opened at all. */
+  async open(settings: readonly AgentSettings[], limits: Limits): Promise<void> {
+    await this.parts.engine.open(this.watcher());
+    this.setConnected(true);
+    this.apply(settings, limits);
+    await Promise.all(
+      [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged').map((runner) => runner.look()),
+    );
+    this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
+  }
+
+  lookup(host: Hostname): Destination | null {
+    const exact = this.table.exact.get(host);
+    if (exact !== undefined) return this.destinations.get(exact) ?? null;
+    const route = this.routes.get(host);
+    if (route !== undefined) return this.registered(route);
+    const wildcard = matchWildcard(this.table, host);
+    return wildcard === undefined ? null : (this.destinations.get(wildcard) ?? null);
+  }
+
+  /** Checked again at every dial: the port may have become somebody else's since it was registered. */
+  private registered(route: Route): Destination | null {
+    const runner = this.runners.get(route.agent);
+    if (runner === undefined) return null;
+    if (!this.ports.isForeign(route.agent, route.port)) return new RegisteredDestination(runner, this, route);
+    this.parts.log.warn("route removed, its port is not the agent's any more", {
+      agent: route.agent,
+      hostname: route.hostname,
+      port: route.port,
+    });
+    this.routes.remove(route.hostname, 'foreign target');
+    return null;
+  }
+
+  /** The agent to which the config gives this hostname exactly. */
+  configured(host: Hostname): string | undefined {
+    return this.table.exact.get(host);
+  }
+
+  get inFlightLimit(): number {
+    return this.limits.inFlight;
+  }
+
+  runner(name: string): AgentRunner | undefined {
+    return this.runners.get(name);
+  }
+
+  /** By name, in alphabetical order. */
+  all(): readonly AgentRunner[] {
+    return [...this.runners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Makes the fleet what `settings` say. An agent that stays the same feels nothing; one whose policy changed is another
+   * agent under the old name.
+   */
+  apply(settings: readonly AgentSettings[], limits: Limits): void {
+    this.limits = limits;
+    const next = new Map(settings.map((entry) => [entry.name, entry]));
+    for (const runner of this.runners.values()) {
+      const entry = next.get(runner.name);
+      if (entry === undefined) this.retire(runner);
+      else if (entry.policy.kind !== runner.policy.kind) this.retire(runner);
+    }
+    for (const entry of settings) {
+      const workload = workloadOf(entry, this.parts.tokenOf(entry.name));
+      if (workload !== null) this.parts.engine.declare(workload);
+      const runner = this.runners.get(entry.name);
+      if (runner === undefined) this.add(entry);
+      else runner.adjust(entry);
+    }
+    this.ports.setBackends(settings);
+    this.table = routeTable(settings);
+    for (const route of this.routes.list())
+      if (this.table.exact.has(route.hostname)) this.routes.remove(route.hostname, 'config');
+  }
+
+  /** Figures that are read off when somebody asks, since moving them with every request would cost the hot path. */
+  collect(): void {
+    for (const { name, activity } of this.runners.values()) {
+      this.parts.metrics.gauge('requests_in_flight', { agent: name }).set(activity.inFlight);
+      this.parts.metrics.gauge('websocket_connections', { agent: name }).set(activity.sockets);
+    }
+  }
+
+  close(): void {
+    for (const runner of this.runners.values()) runner.close();
+    this.routes.close();
+  }
+
+  private add(settings: AgentSettings): void {
+    const runner = new AgentRunner(settings, this.world);
+    this.runners.set(settings.name, runner);
+    this.destinations.set(settings.name, new ConfiguredDestination(runner, this));
+    this.events.publish('agent.added', { agent: settings.name });
+    if (settings.policy.kind !== 'unmanaged') void runner.look();
+  }
+
+  /**
+   * Routes go at once; work in flight may finish, at most for drain_timeout; then the engine lets go of the tasks.
+   */
+  private retire(runner: AgentRunner): void {
+    const { name, policy } = runner;
+    this.runners.delete(name);
+    this.destinations.delete(name);
+    this.routes.purge(name, 'agent removed');
+    this.events.publish('agent.removed', { agent: name });
+    runner.close();
+    void this.quietOrLate(runner, policy.drainTimeout).then(async () => {
+      runner.activity.cut();
+      // A later config may have brought it back; then the tasks are that agent's.
+      if (this.runners.has(name)) return;
+      this.parts.metrics.forget(name);
+      if (policy.kind === 'unmanaged') return;
+      try {
+        await this.parts.engine.release(name);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        this.parts.log.warn('engine did not let go of an agent', { agent: name, detail: error.message });
+      }
+    });
+  }
+
+  private quietOrLate(runner: AgentRunner, limit: Millis): Promise<void> {
+    const { clock } = this.parts;
+    if (!runner.activity.busy) return Promise.resolve();
+    return new Promise((resolve) => {
+      const alarm = clock.alarm(after(clock.now(), limit), resolve);
+      runner.activity.whenQuiet(() => {
+        alarm.cancel();
+        resolve();
+      });
+    });
+  }
+
+  private watcher(): EngineWatcher {
+    return {
+      observed: (agent: string, seen: Observation) => this.runners.get(agent)?.observe(seen),
+      lost: (detail) => {
+        this.setConnected(false);
+        this.parts.log.error('engine lost; agents that are awake are still served', { detail });
+        this.events.publish('engine.lost', { detail });
+      },
+      restored: () => {
+        this.setConnected(true);
+        this.parts.log.info('engine restored');
+        this.events.publish('engine.restored');
+      },
+      restarted: (agent) => this.parts.metrics.counter('restarts_total', { agent }).add(1),
+      drain: (agent, taskId) => this.drainTask(agent, taskId),
+    };
+  }
+
+  private async drainTask(agent: string, taskId: string): Promise<void> {
+    const runner = this.runners.get(agent);
+    if (runner === undefined) return;
+    const { clock } = this.parts;
+    const limit: Instant = after(clock.now(), runner.policy.drainTimeout);
+    await new Promise<void>((resolve) => {
+      const alarm = clock.alarm(limit, resolve);
+      void runner.activity.taskIsQuiet(taskId).then(() => {
+        alarm.cancel();
+        resolve();
+      });
+    });
+  }
+
+  private setConnected(connected: boolean): void {
+    this.engineConnected = connected;
+    this.engineSince = this.parts.clock.wall();
+  }
+}

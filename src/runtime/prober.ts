@@ -1,0 +1,55 @@
+import type { Alarm, Clock } from '../ports/clock.ts';
+import type { Probe, ProbeOrder, ProbeResult } from '../ports/probe.ts';
+import { type Millis, after, millisOf } from '../std/time.ts';
+
+/**
+ * Asks one task how it is, again and again, for as long as it is listed. Quick at first, because a caller may be waiting:
+ * every 10 ms, backing off to 250 ms (promise I); after the first success at the configured interval.
+ */
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 250;
+const PAUSE_GROWTH = 1.5;
+/** A boot is asked with short time-outs: a connect that hangs must not hide that the next one would succeed. */
+const BOOT_TIMEOUT = millisOf(1000);
+
+export interface ProberOptions {
+  readonly clock: Clock;
+  readonly probe: Probe;
+  /** Read before each check: a reload may change it. */
+  readonly order: () => ProbeOrder;
+  readonly interval: () => Millis;
+  readonly report: (result: ProbeResult) => void;
+}
+
+export class Prober {
+  private readonly options: ProberOptions;
+  private readonly abort = new AbortController();
+  private alarm: Alarm | null = null;
+  private pauseMs = FIRST_PAUSE_MS;
+  private booting = true;
+
+  constructor(options: ProberOptions) {
+    this.options = options;
+    this.check();
+  }
+
+  stop(): void {
+    this.abort.abort();
+    this.alarm?.cancel();
+  }
+
+  private check(): void {
+    const { probe, order, report } = this.options;
+    const asked = order();
+    const timeout = this.booting && asked.timeout > BOOT_TIMEOUT ? BOOT_TIMEOUT : asked.timeout;
+    void probe({ ...asked, timeout }, this.abort.signal).then((result) => {
+      if (this.abort.signal.aborted) return;
+      if (result.healthy) this.booting = false;
+      // The pause is set before the report: the report may end in stop(), which then finds the alarm to take back.
+      const { clock, interval } = this.options;
+      this.alarm = clock.alarm(after(clock.now(), this.booting ? millisOf(this.pauseMs) : interval()), () => this.check());
+      this.pauseMs = Math.min(LONGEST_PAUSE_MS, this.pauseMs * PAUSE_GROWTH);
+      report(result);
+    });
+  }
+}

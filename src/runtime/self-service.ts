@@ -1,0 +1,138 @@
+import type { RegisterBody, SelfView, ServiceView } from '../contract/api.ts';
+import { type Hostname, covers, parseHostname } from '../contract/hostname.ts';
+import { parseDuration, formatDuration } from '../contract/units.ts';
+import { parseTarget } from '../core/target.ts';
+import type { Task } from '../ports/engine.ts';
+import { done, failed } from '../std/outcome.ts';
+import { type Millis, rfc3339 } from '../std/time.ts';
+import type { AgentRunner } from './agent-runner.ts';
+import { selfView, serviceView } from './agent-view.ts';
+import type { Answer, Caller } from './control.ts';
+import { keeping, ordering, unknownAgent } from './answers.ts';
+import type { ControlParts } from './control-parts.ts';
+
+/**
+ * What an agent may ask and do about itself. Agents are not trusted: a task speaks only for itself, and a route leads only to
+ * the task that registered it.
+ */
+export class SelfService {
+  private readonly parts: ControlParts;
+
+  constructor(parts: ControlParts) {
+    this.parts = parts;
+  }
+
+  self({ agent }: Caller): Answer<SelfView> {
+    const runner = this.parts.fleet.runner(agent);
+    return runner === undefined ? unknownAgent(agent) : done(selfView(runner, this.parts.clock.wall()));
+  }
+
+  register(caller: Caller, body: RegisterBody): Answer<ServiceView> {
+    const { fleet, log } = this.parts;
+    const runner = fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    const hostname = parseHostname(body.hostname);
+    if (hostname === null || hostname.startsWith('[')) return failed({ problem: 'invalid-hostname' });
+    const target = parseTarget(body.target);
+    if (target === null) return failed({ problem: 'invalid-target' });
+    const ttl = body.ttl === undefined ? null : parseDuration(body.ttl);
+    if (body.ttl !== undefined && (ttl === null || ttl === 0))
+      return failed({ problem: 'invalid-body', detail: 'ttl: a duration above 0 like 10m' });
+    if (!runner.settings.config.domains.some((domain) => covers(domain, hostname)))
+      return failed({ problem: 'hostname-not-allowed' });
+    const holder = this.holder(hostname);
+    if (holder !== null && holder !== caller.agent) return failed({ problem: 'hostname-taken' });
+    if (fleet.configured(hostname) !== undefined)
+      return failed({ problem: 'hostname-taken', detail: 'the config file gives this hostname to an agent' });
+    // Before the question which task it is: an agent that sleeps has none, and that is the better answer.
+    if (!['starting', 'ready', 'draining', 'running', 'degraded'].includes(runner.state.name) || runner.tasks.length === 0) {
+      return failed({ problem: 'agent-asleep' });
+    }
+    const task = this.task(runner, caller);
+    if (!task.ok) return task;
+    if (target.host !== null && target.host !== task.value.address?.host) return failed({ problem: 'foreign-target' });
+    if (fleet.ports.isForeign(runner.name, target.port)) return failed({ problem: 'foreign-target' });
+    if (!fleet.routes.hasRoomFor(runner.name, hostname)) return failed({ problem: 'route-limit' });
+    const refusal = keeping(
+      () => void fleet.routes.put({ hostname, agent: runner.name, task: task.value.id, port: target.port }, ttl),
+      log,
+    );
+    const route = fleet.routes.get(hostname);
+    return refusal !== null || route === undefined ? failed(refusal ?? { problem: 'internal-error' }) : done(serviceView(route));
+  }
+
+  /** `caller` null: the operator, who may remove any. */
+  unregister(caller: Caller | null, name: string): Answer<null> {
+    const { fleet, log } = this.parts;
+    const hostname = parseHostname(name);
+    const route = hostname === null ? undefined : fleet.routes.get(hostname);
+    if (route === undefined) return failed({ problem: 'unknown-service' });
+    if (caller !== null && route.agent !== caller.agent) return failed({ problem: 'forbidden' });
+    const refusal = keeping(() => fleet.routes.remove(route.hostname, caller === null ? 'admin' : 'agent'), log);
+    return refusal === null ? done(null) : failed(refusal);
+  }
+
+  async scale(caller: Caller, replicas: number): Promise<Answer<null>> {
+    const runner = this.parts.fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    const max = runner.settings.config.replicas_max;
+    if (!Number.isInteger(replicas) || replicas < 1 || replicas > max) {
+      return failed({ problem: 'replicas-out-of-range', detail: `replicas must be 1 to ${max}` });
+    }
+    if (runner.tasks.length === 0) return failed({ problem: 'agent-asleep' });
+    const answer = await ordering(() => this.parts.engine.scale(runner.name, replicas));
+    await runner.look();
+    return answer;
+  }
+
+  async endTask(caller: Caller, taskId: string, options: { readonly replace: boolean }): Promise<Answer<null>> {
+    const runner = this.parts.fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    const answer = await ordering(() => this.parts.engine.endTask(runner.name, taskId, options));
+    await runner.look();
+    return answer;
+  }
+
+  takeLease(caller: Caller, ttl: Millis, reason: string): Answer<{ readonly expiresAt: string }> {
+    const runner = this.parts.fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    const longest = runner.settings.config.idle.busy_max;
+    if (ttl <= 0 || ttl > longest)
+      return failed({ problem: 'invalid-body', detail: `ttl: above 0 and at most ${formatDuration(longest)}` });
+    const task = this.task(runner, caller);
+    if (!task.ok) return task;
+    return done({ expiresAt: rfc3339(runner.leases.take(task.value.id, ttl, reason).expiresAt) });
+  }
+
+  dropLease(caller: Caller): Answer<null> {
+    const runner = this.parts.fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    const task = this.task(runner, caller);
+    if (!task.ok) return task;
+    runner.leases.drop(task.value.id);
+    return done(null);
+  }
+
+  private holder(hostname: Hostname): string | null {
+    return this.parts.fleet.configured(hostname) ?? this.parts.fleet.routes.get(hostname)?.agent ?? null;
+  }
+
+  /**
+   * Which task speaks. By its own word, which must name a live task and, under Swarm, come from its address; else the only
+   * one; else, under Swarm, by the address.
+   */
+  private task(runner: AgentRunner, caller: Caller): Answer<Task> {
+    const live = runner.tasks.filter((task) => task.state !== 'ending');
+    const byAddress = this.parts.engine.name === 'swarm' && !caller.admin;
+    if (caller.task !== null) {
+      const named = live.find((task) => task.id === caller.task);
+      if (named === undefined || (byAddress && named.address?.host !== caller.from)) return failed({ problem: 'not-your-task' });
+      return done(named);
+    }
+    const only = live[0];
+    if (only !== undefined && live.length === 1) return done(only);
+    const there = byAddress ? live.find((task) => task.address?.host === caller.from) : undefined;
+    if (there !== undefined) return done(there);
+    return live.length === 0 ? failed({ problem: 'agent-asleep' }) : failed({ problem: 'task-required' });
+  }
+}
