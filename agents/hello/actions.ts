@@ -6,12 +6,15 @@ import { DaemonError } from '../kit/daemon-error.ts';
 import type { Life } from './life.ts';
 import type { Preview } from './preview.ts';
 
+/**
+ * The buttons of the page: what changes something, as opposed to what is looked at. Only the page itself may press them; a
+ * page of another site could otherwise keep the agent awake through its visitors.
+ */
 const BusyBody = Type.Object(
   { seconds: Type.Number({ minimum: 1, maximum: 600, default: 30 }) },
   { additionalProperties: false },
 );
 
-/** The buttons of the page: what changes something, as opposed to what is looked at. */
 export function serveActions(agent: Agent, life: Life, preview: Preview): void {
   agent.http.register(async (http) => {
     http.addHook('onRequest', refuseForeignPages);

@@ -1,4 +1,3 @@
-import { type AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { SelfView } from '../../src/contract/api.ts';
 import type { Agent } from '../kit/agent.ts';
@@ -33,8 +32,8 @@ export class Preview {
       await this.shut();
       const daemon = this.agent.daemon;
       if (daemon === null) throw new Error('a preview needs a daemon');
-      this.server = await listen(this.agent.environment.host);
-      const { port } = this.server.server.address() as AddressInfo;
+      const { server, port } = await listen(this.agent.environment.host);
+      this.server = server;
       try {
         this.route = await daemon.keepRoute({ hostname, target: `:${port}` });
       } catch (error) {
@@ -90,7 +89,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-async function listen(host: string): Promise<FastifyInstance> {
+async function listen(host: string): Promise<{ readonly server: FastifyInstance; readonly port: string }> {
   const server = Fastify({ forceCloseConnections: 'idle' });
   server.get('/', (_request, reply) =>
     reply
@@ -99,6 +98,6 @@ async function listen(host: string): Promise<FastifyInstance> {
       .header('cache-control', 'no-store')
       .send(PAGE),
   );
-  await server.listen({ host, port: 0 });
-  return server;
+  const url = await server.listen({ host, port: 0 });
+  return { server, port: new URL(url).port };
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { EXIT } from '../../src/contract/problems.ts';
 import { type Millis, millisOf } from '../../src/std/time.ts';
 import { type DaemonLink, linkDaemon } from './daemon-link.ts';
-import { type Environment, EnvironmentError, readEnvironment } from './environment.ts';
+import { type Environment, EnvironmentError, given, readEnvironment } from './environment.ts';
 import { type EventStreams, createEventStreams } from './event-streams.ts';
 import { createServer } from './server.ts';
 import { type OnSocket, createSockets } from './sockets.ts';
@@ -36,7 +36,7 @@ export interface Agent {
   /** False makes the health check answer 503, for as long as the agent cannot do its work. */
   setReady(ready: boolean): void;
   /** Called when the stop begins and work in flight still goes on. Waited for, within the bound. */
-  onStop(then: () => Promise<unknown> | void): void;
+  onStop(then: () => Promise<void>): void;
 }
 
 export interface AgentOptions {
@@ -51,21 +51,21 @@ export interface AgentOptions {
 const DAEMON_TIMEOUT = millisOf(5000);
 const STOP_TIMEOUT = millisOf(9000);
 
-/** Resolves once the agent listens. A wrong environment is one line on stderr and exit 78. */
-export async function runAgent(setUp: (agent: Agent) => Promise<void> | void, options: AgentOptions = {}): Promise<void> {
+/** `setUp` may be asynchronous. Resolves once the agent listens. A wrong environment is one line on stderr and exit 78. */
+export async function runAgent(setUp: (agent: Agent) => unknown, options: AgentOptions = {}): Promise<void> {
   const { environment, token } = readOrExit();
   const sockets = createSockets();
   const streams = createEventStreams();
   const server = createServer({
     healthPath: options.healthPath ?? '/api/health',
-    logLevel: process.env['LOG_LEVEL'] || 'info',
+    logLevel: given(process.env, 'LOG_LEVEL') ?? 'info',
     takesUpgrade: sockets.takes,
   });
   const { http, readiness } = server;
   http.server.on('upgrade', sockets.upgrade);
 
   const daemon = linkTo(environment, token, options.daemonTimeoutMs ?? DAEMON_TIMEOUT, http);
-  const stopping: (() => Promise<unknown> | void)[] = [];
+  const stopping: (() => Promise<void>)[] = [];
   await setUp({
     http,
     environment,
@@ -86,7 +86,9 @@ export async function runAgent(setUp: (agent: Agent) => Promise<void> | void, op
     readiness.ready = false;
     // All at once: closing the server stops accepting now, and ends when the last answer has, which an open event stream
     // or WebSocket would put off for ever.
-    const endings = [http.close(), sockets.close(), streams.close(), daemon?.close(), ...stopping.map(async (then) => then())];
+    streams.close();
+    const endings = [http.close(), sockets.close(), ...stopping.map((then) => then())];
+    if (daemon !== null) endings.push(daemon.close());
     const outcome = await endWithin(options.stopTimeoutMs ?? STOP_TIMEOUT, endings, (error) => {
       http.log.warn({ err: error }, 'part of the stop failed');
     });

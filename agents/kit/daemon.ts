@@ -27,7 +27,9 @@ const Anything = Type.Unknown();
 
 export const daemonAt = (access: Access): Daemon => ({
   self: async () => (await exchange(access, 'GET', '/api/self', SelfView)).body,
-  scale: async (replicas) => void (await exchange(access, 'POST', '/api/self/scale', Anything, { replicas })),
+  scale: async (replicas) => {
+    await exchange(access, 'POST', '/api/self/scale', Anything, { replicas });
+  },
   endTask: async (id, options = {}) => {
     const query = options.replace === true ? '?replace=true' : '';
     await exchange(access, 'DELETE', `/api/self/tasks/${encodeURIComponent(id)}${query}`, Anything);
@@ -45,7 +47,9 @@ export const daemonAt = (access: Access): Daemon => ({
     const reply = await exchange(access, 'PUT', '/api/self/busy', BusyReply, { ttl: formatDuration(ttl), reason });
     return granted(ttl, reply.body.expires_at, reply);
   },
-  dropLease: async () => void (await exchange(access, 'DELETE', '/api/self/busy', Anything)),
+  dropLease: async () => {
+    await exchange(access, 'DELETE', '/api/self/busy', Anything);
+  },
 });
 
 /**

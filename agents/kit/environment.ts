@@ -27,37 +27,41 @@ export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
 }
 
+/** The value of a variable; null when it is not set or empty, which is the same in stack files. */
+export const given = (variables: Variables, name: string): string | null =>
+  variables[name] === '' ? null : (variables[name] ?? null);
+
 const PORT_ALONE = 3000;
 
-/** Throws an {@link EnvironmentError} that names the first wrong variable. Empty counts as not set, as in stack files. */
+/** Throws an {@link EnvironmentError} that names the first wrong variable. */
 export function readEnvironment(variables: Variables): Environment {
-  const task = variables['REVEILLE_TASK_ID'] || null;
+  const task = given(variables, 'REVEILLE_TASK_ID');
   return {
     port: integer(variables, 'PORT', PORT_ALONE, 65535),
-    host: variables['HOST'] || '127.0.0.1',
-    daemonUrl: daemonUrl(variables['REVEILLE_URL']),
-    agent: variables['REVEILLE_AGENT'] || null,
+    host: given(variables, 'HOST') ?? '127.0.0.1',
+    daemonUrl: daemonUrl(given(variables, 'REVEILLE_URL')),
+    agent: given(variables, 'REVEILLE_AGENT'),
     task:
       task === null
         ? null
         : {
             id: task,
             slot: integer(variables, 'REVEILLE_TASK_SLOT', 1, 1_000_000),
-            name: variables['REVEILLE_TASK_NAME'] || task,
+            name: given(variables, 'REVEILLE_TASK_NAME') ?? task,
           },
   };
 }
 
 function integer(variables: Variables, name: string, fallback: number, max: number): number {
-  const text = variables[name];
-  if (text === undefined || text === '') return fallback;
+  const text = given(variables, name);
+  if (text === null) return fallback;
   const value = /^[0-9]{1,7}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value <= max)) throw new EnvironmentError(`${name} is ${JSON.stringify(text)}; it must be a whole number up to ${max}`);
   return value;
 }
 
-function daemonUrl(text: string | undefined): string | null {
-  if (text === undefined || text === '') return null;
+function daemonUrl(text: string | null): string | null {
+  if (text === null) return null;
   const url = URL.parse(text);
   // A name and password in the URL would end up in error messages of fetch.
   const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

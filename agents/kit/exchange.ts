@@ -43,6 +43,11 @@ export async function exchange<S extends TSchema>(
 }
 
 async function send(access: Access, method: string, path: string, body: unknown) {
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new DaemonError('unreachable', `No answer to ${method} ${path} in time`)),
+    access.timeoutMs,
+  );
   try {
     const response = await fetch(access.url + path, {
       method,
@@ -55,13 +60,15 @@ async function send(access: Access, method: string, path: string, body: unknown)
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       // The daemon never redirects. Following one would carry the token to wherever it points.
       redirect: 'error',
-      signal: AbortSignal.timeout(access.timeoutMs),
+      signal: late.signal,
     });
     const at = Date.parse(response.headers.get('date') ?? '');
     return { status: response.status, at: Number.isNaN(at) ? null : at, text: await textOf(response) };
   } catch (error) {
     if (error instanceof DaemonError) throw error;
     throw new DaemonError('unreachable', `No answer to ${method} ${path}: ${reasonOf(error)}`);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -69,7 +76,7 @@ async function textOf(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     if (bytes > ANSWER_BYTES_MAX) throw new DaemonError('garbled', 'The answer is too long to be of the contract');
     text += decoder.decode(chunk, { stream: true });
@@ -88,7 +95,6 @@ function parse(text: string): unknown {
 /** fetch says no more than "fetch failed"; the reason is in the cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'TimeoutError') return 'timed out';
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return cause?.code ?? cause?.message ?? error.message;
 }

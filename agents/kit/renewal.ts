@@ -17,9 +17,9 @@ export interface Claim {
 /** What the owner of a claim may want to log. */
 export interface RenewalWatcher {
   /** A renewal failed and is tried again after `waitMs`. */
-  late(error: DaemonError, waitMs: Millis): void;
+  readonly late: (error: DaemonError, waitMs: Millis) => void;
   /** The daemon refused it for good. It is not tried again. */
-  lost(error: DaemonError): void;
+  readonly lost: (error: DaemonError) => void;
 }
 
 export interface Renewal {

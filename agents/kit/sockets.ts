@@ -11,11 +11,11 @@ export type OnSocket = (socket: WebSocket, request: IncomingMessage) => void;
 export interface Sockets {
   readonly open: number;
   /** Serves upgrades to this exact path. */
-  serve(path: string, onSocket: OnSocket): void;
+  readonly serve: (path: string, onSocket: OnSocket) => void;
   /** Whether an upgrade request is one of ours. */
-  takes(request: IncomingMessage): boolean;
+  readonly takes: (request: IncomingMessage) => boolean;
   /** To be called for every upgrade that was taken. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Says goodbye with 1001 and waits for the answers, at most {@link GOODBYE_MS}; then cuts. New upgrades get 503. */
   close(): Promise<void>;
 }

@@ -6,14 +6,14 @@ import type { Millis } from '../../src/std/time.ts';
  */
 export async function endWithin(
   bound: Millis,
-  endings: readonly (Promise<unknown> | void)[],
+  endings: readonly Promise<unknown>[],
   failed: (error: unknown) => void,
 ): Promise<'whole' | 'cut'> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'cut'>((resolve) => {
     timer = setTimeout(() => resolve('cut'), bound);
   });
-  const whole = Promise.all(endings.map((ending) => Promise.resolve(ending).catch(failed))).then(() => 'whole' as const);
+  const whole = Promise.all(endings.map((ending) => ending.catch(failed))).then(() => 'whole' as const);
   const outcome = await Promise.race([whole, late]);
   clearTimeout(timer);
   return outcome;

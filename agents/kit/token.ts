@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { EnvironmentError, type Variables } from './environment.ts';
+import { EnvironmentError, type Variables, given } from './environment.ts';
 
 /** Where a Swarm secret of this name is mounted. */
 const SECRET_FILE = '/run/secrets/reveille_token';
@@ -11,16 +11,16 @@ const TOKEN = /^[A-Za-z0-9._~+/-]{1,4096}=*$/;
  * none. A file that was named must exist; the secret need not. No message ever quotes what was read.
  */
 export function readToken(variables: Variables, secretFile: string = SECRET_FILE): string | null {
-  const given = variables['REVEILLE_TOKEN'];
-  if (given) return checked(given, 'REVEILLE_TOKEN');
-  const named = variables['REVEILLE_TOKEN_FILE'];
-  const file = named || secretFile;
+  const token = given(variables, 'REVEILLE_TOKEN');
+  if (token !== null) return checked(token, 'REVEILLE_TOKEN');
+  const named = given(variables, 'REVEILLE_TOKEN_FILE');
+  const file = named ?? secretFile;
   let content: string;
   try {
     content = readFileSync(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    if (!named && code === 'ENOENT') return null;
+    if (named === null && code === 'ENOENT') return null;
     throw new EnvironmentError(`the token file ${file} cannot be read: ${code}`);
   }
   return checked(content, file);
