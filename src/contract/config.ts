@@ -4,11 +4,15 @@ import { POLICIES } from './events.ts';
 
 /**
  * The one schema of orchestrator.yaml. Defaults live here and nowhere else. What has a default is `required` all the same:
- * defaults are filled in before the check, so the derived type has no holes. Durations and sizes are text in the file
- * (`30s`, `32KB`) and numbers after loading; their formats name the unit and the derived type carries it.
+ * defaults are filled in before the check, so the derived type has no holes. Durations, sizes and paths
+ * are text in the file (`30s`, `32KB`, `./secret`); after loading they are milliseconds, bytes and absolute. Their formats say
+ * which is which and the derived type carries the unit.
  */
 const duration = (fallback: string, description: string) =>
   Type.Unsafe<Millis>({ type: 'string', format: 'duration', default: fallback, description });
+const positiveDuration = (fallback: string, description: string) =>
+  Type.Unsafe<Millis>({ type: 'string', format: 'positive-duration', default: fallback, description });
+const path = (description: string) => Type.String({ format: 'path', description });
 const size = (fallback: string, description: string) =>
   Type.Unsafe<number>({ type: 'string', format: 'size', default: fallback, description });
 /** A union of literals made with `map` would do the same, and leave `never` as the derived type. */
@@ -27,9 +31,9 @@ export const HealthConfig = Type.Object(
       description: 'Path of the health check; null means that a TCP connect is enough',
     }),
     url: nullable(Type.String({ format: 'http-url' }), 'Ask this address instead of each task (for backends that are not tasks)'),
-    check_interval: duration('30s', 'Time between two checks of a task that is up'),
-    startup_timeout: duration('60s', 'A start that is not healthy by then has failed'),
-    timeout: duration('5s', 'Longest wait for one check'),
+    check_interval: positiveDuration('30s', 'Time between two checks of a task that is up'),
+    startup_timeout: positiveDuration('60s', 'A start that is not healthy by then has failed'),
+    timeout: positiveDuration('5s', 'Longest wait for one check'),
     max_failures: Type.Integer({
       minimum: 1,
       maximum: 100,
@@ -58,17 +62,18 @@ export type HealthConfig = Static<typeof HealthConfig>;
 
 export const IdleConfig = Type.Object(
   {
-    timeout: duration('30m', 'Without activity for this long an on-demand agent is put to sleep'),
+    timeout: positiveDuration('30m', 'Without activity for this long an on-demand agent is put to sleep'),
     drain_timeout: duration('30s', 'How long open work may hold up a sleep by admin, a restart or a removal'),
     wake_cooldown: duration('0s', 'A wake this soon after falling asleep waits until it is over'),
     websocket: oneOf(['open', 'data'], 'open', 'open: an open WebSocket is activity; data: only its data frames are'),
-    busy_max: duration('1h', 'Longest busy lease an agent may take at a time'),
+    busy_max: positiveDuration('1h', 'Longest busy lease an agent may take at a time'),
   },
   strict,
 );
 export type IdleConfig = Static<typeof IdleConfig>;
 
 export const AGENT_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
+export const VARIABLE_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
 
 export const AgentConfig = Type.Object(
   {
@@ -88,8 +93,9 @@ export const AgentConfig = Type.Object(
       Type.Object(
         {
           command: Type.Array(Type.String(), { minItems: 1, description: 'Program and arguments; no shell' }),
-          cwd: Type.String({ default: '.', description: 'Working directory, relative to the config file' }),
-          env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
+          cwd: Type.String({ format: 'path', default: '.', description: 'Working directory, relative to the config file' }),
+          env: Type.Record(Type.String({ pattern: VARIABLE_NAME }), Type.String(), {
+            ...strict,
             default: {},
             description: 'Added to the environment',
           }),
@@ -98,11 +104,16 @@ export const AgentConfig = Type.Object(
       ),
     ),
     replicas: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'Tasks that a wake asks for' }),
-    replicas_max: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'How far the agent may scale itself' }),
+    replicas_max: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 1,
+      description: 'How far the agent may scale itself; where it is left out, as far as `replicas`',
+    }),
     health: Type.Object(HealthConfig.properties, { ...strict, default: {}, description: 'How to tell that it is well' }),
     idle: Type.Object(IdleConfig.properties, { ...strict, default: {}, description: 'When it sleeps' }),
     domains: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'Hostnames it may register' }),
-    token_file: nullable(Type.String({ minLength: 1 }), 'File with its token; by default it is derived from the secret'),
+    token_file: nullable(path('A file'), 'File with its token; by default it is derived from the secret'),
   },
   strict,
 );
@@ -116,9 +127,9 @@ export const ConfigFile = Type.Object(
       description: 'The public port; the only one a tunnel may point at',
     }),
     admin_listen: Type.String({ format: 'listen', default: '127.0.0.1:9180', description: 'The internal port' }),
-    admin_token: Type.Optional(Type.String({ minLength: 1, description: 'Bearer token of the operator' })),
-    admin_token_file: Type.Optional(Type.String({ minLength: 1, description: 'File that holds it' })),
-    secret_file: nullable(Type.String({ minLength: 1 }), 'Secret that agent tokens are derived from; default state_dir/secret'),
+    admin_token: Type.Optional(Type.String({ pattern: '^[!-~]+$', description: 'Bearer token of the operator' })),
+    admin_token_file: Type.Optional(path('File that holds the bearer token of the operator')),
+    secret_file: nullable(path('A file'), 'Secret that agent tokens are derived from; default state_dir/secret'),
     engine: oneOf(['process', 'swarm'], 'process', 'What runs the agents'),
     swarm: section(
       {
@@ -131,7 +142,7 @@ export const ConfigFile = Type.Object(
       'Docker Swarm',
     ),
     state_dir: Type.String({
-      minLength: 1,
+      format: 'path',
       default: '.reveille',
       description: "The daemon's memory; relative to the config file",
     }),
@@ -169,10 +180,13 @@ export const ConfigFile = Type.Object(
           default: 1000,
           description: 'Requests open at a time, per agent',
         }),
-        connect: duration('2s', 'Longest wait for a connection to an agent'),
-        first_byte: duration('10m', 'Longest wait for the head of a response'),
-        body_idle: duration('60s', 'Longest pause of a request body, and longest time a client may take no byte of an answer'),
-        keep_alive: duration('125s', 'How long an idle client connection is kept; longer than the front keeps its own'),
+        connect: positiveDuration('2s', 'Longest wait for a connection to an agent'),
+        first_byte: positiveDuration('10m', 'Longest wait for the head of a response'),
+        body_idle: positiveDuration(
+          '60s',
+          'Longest pause of a request body, and longest time a client may take no byte of an answer',
+        ),
+        keep_alive: positiveDuration('125s', 'How long an idle client connection is kept; longer than the front keeps its own'),
         upstream_idle: duration('4s', 'How long an idle connection to an agent is kept; shorter than the agent keeps its own'),
       },
       'Limits of the public port',
@@ -189,7 +203,7 @@ export const ConfigFile = Type.Object(
       'Merged under every agent',
     ),
     agents: Type.Record(Type.String({ pattern: AGENT_NAME }), AgentConfig, {
-      minProperties: 0,
+      ...strict,
       description: 'The agents by name',
     }),
   },
