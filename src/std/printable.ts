@@ -3,7 +3,6 @@
  * line prints, and config files may hold anything: an escape sequence must not move the cursor, clear the screen or turn the
  * direction of writing. Replacing instead of dropping keeps a difference visible that somebody tried to hide.
  */
-// eslint-disable-next-line no-control-regex -- these are exactly the characters that must not get through
 const UNPRINTABLE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]/gu;
 
