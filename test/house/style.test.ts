@@ -27,7 +27,8 @@ describe('house style', () => {
   });
 
   it('nothing is called Manager, Helper, Util, Handler, Data or Info, and no folder is called utils or common', () => {
-    const type = /\b(?:class|interface|type)\s+(\w*(?:Manager|Helper|Util|Utils|Handler|Data|Info))\b/g;
+    const type =
+      /^\s*(?:export )?(?:declare |abstract )*(?:class|interface|type)\s+(\w*(?:Manager|Helper|Util|Utils|Handler|Data|Info))\b/gm;
     const place =
       /(?:^|\/)(?:utils?|common|helpers?|misc|shared)(?:\/|\.ts$)|(?:-|\/)(?:manager|helper|utils?|handler|data|info)\.ts$/;
     const named = files.flatMap(({ path, text }) => [...text.matchAll(type)].map(([, name]) => `${path}: ${name}`));
