@@ -61,6 +61,7 @@ export const PROBLEMS = {
   'unsupported-media-type': p(415, 'This content type is not taken', 'Send application/json.', 'Nothing.'),
   'config-invalid': p(422, 'The config file has mistakes; nothing was changed', 'Mend every complaint listed.', 'Run `reveille check FILE` before you reload.'),
   'route-limit': p(429, 'Too many hostnames are registered', 'Remove a route, or let it expire.', 'See what registers them: `reveille routes`.'),
+  'not-ready': p(503, 'The daemon is not ready', 'Try again in a moment.', 'See the detail, and `reveille status`.'),
   'reader-limit': p(503, 'Too many readers of the event stream', 'Close another reader first.', 'See who reads /admin/events.'),
   'wake-timeout': p(504, 'The agent did not become ready in that time', 'Ask again; the wake goes on.', 'See the problem of the agent: `reveille agent <name>`.'),
   'internal-error': p(500, 'The daemon made a mistake', 'Try again later.', 'Report the log line that has this request id.'),
