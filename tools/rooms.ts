@@ -48,7 +48,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   admin: {
     rooms: ['std', 'contract', 'core', 'ports', 'runtime'],
-    packages: ['fastify', '@fastify/http-proxy', '@fastify/swagger', '@fastify/type-provider-typebox', 'typebox'],
+    packages: ['fastify', '@fastify/http-proxy', '@fastify/swagger', '@fastify/type-provider-typebox', 'typebox', 'undici'],
     node: 'any',
     because: 'The control plane speaks to the runtime, never to an engine or to the public port.',
   },
