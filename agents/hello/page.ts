@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Agent } from '../kit/agent.ts';
+import { hashOf } from './content-hash.ts';
 import type { Life, LifeView } from './life.ts';
 
 /**
@@ -39,7 +39,7 @@ interface Page {
 }
 
 function compose(): Page {
-  const [html, style, script] = ['page.html', 'page.css', 'page.js'].map(read) as [string, string, string];
+  const [html, style, script] = [read('page.html'), read('page.css') + read('sky.css'), read('page.js')];
   // Replaced by functions: in a replacement that is text, `$&` and the like have a meaning.
   const [before, after] = html
     .replace('<!-- style -->', () => `<style>${style}</style>`)
@@ -48,8 +48,8 @@ function compose(): Page {
   return {
     policy: [
       "default-src 'none'",
-      `style-src '${sha256(style)}'`,
-      `script-src '${sha256(script)}'`,
+      `style-src '${hashOf(style)}'`,
+      `script-src '${hashOf(script)}'`,
       "connect-src 'self'",
       'img-src data:',
       "base-uri 'none'",
@@ -64,4 +64,3 @@ function compose(): Page {
 export const inScript = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 const read = (name: string): string => readFileSync(new URL(`page/${name}`, import.meta.url), 'utf8');
-const sha256 = (text: string): string => `sha256-${createHash('sha256').update(text).digest('base64')}`;

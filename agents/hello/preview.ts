@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { SelfView } from '../../src/contract/api.ts';
 import type { Agent } from '../kit/agent.ts';
 import type { Renewal } from '../kit/renewal.ts';
+import { hashOf } from './content-hash.ts';
 
 /**
  * A second port of the same process, reachable under a hostname that the agent registers itself: what a coding agent does
@@ -75,12 +76,20 @@ export function previewHostname(self: SelfView | null): string | null {
   return wildcard === undefined ? null : `preview.${wildcard.slice(2)}`;
 }
 
+const STYLE = `
+body { display: grid; place-content: center; min-height: 90vh; margin: 0; padding: 1.5rem; font: 1.1rem/1.55 system-ui, sans-serif;
+  background: light-dark(#fbf6ee, #12151f); color: light-dark(#26221c, #eae6dd); }
+main { max-width: 34rem; }
+h1 { font: 600 2.2rem/1.2 ui-serif, Georgia, serif; }
+`;
+
 const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>hello: preview</title>
+<style>${STYLE}</style>
 <main>
 <h1>A preview</h1>
 <p>This is a second port of the same process, reached by a hostname that the agent registered itself a moment ago.</p>
@@ -89,12 +98,14 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
+const POLICY = `default-src 'none'; style-src '${hashOf(STYLE)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
 async function listen(host: string): Promise<{ readonly server: FastifyInstance; readonly port: string }> {
   const server = Fastify({ forceCloseConnections: 'idle' });
   server.get('/', (_request, reply) =>
     reply
       .header('content-type', 'text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+      .header('content-security-policy', POLICY)
       .header('cache-control', 'no-store')
       .send(PAGE),
   );

@@ -23,7 +23,9 @@ const AWAKE = new Set(['ready', 'running', 'draining']);
 const CAUSES = { request: 'by a request', upgrade: 'by a WebSocket', api: 'through the API' };
 
 let life = JSON.parse(byId('life').textContent);
-let state = life.self?.state ?? 'running';
+/** Who answers is awake, even where the daemon did not say. */
+const stateIn = (view) => view.self?.state ?? 'ready';
+let state = stateIn(life);
 /** Whether the daemon answers the health check for the agent. Otherwise asking would be a request like any other. */
 let watching = life.daemon !== 'none';
 /** When this page last asked something of the agent. Null: somebody else woke it, so nobody here knows. */
@@ -106,7 +108,7 @@ async function wake() {
     if (answer?.ok) {
       const before = life.pid;
       take(answer.json);
-      if (life.pid === before) note(`Asked. It is still process ${life.pid}.`);
+      if (life.pid === before) note(`Asked. I am still process ${life.pid}.`);
       else note(`Awake after ${seconds(performance.now() - began)}, as a new process: ${life.pid}.`);
       break;
     }
@@ -129,7 +131,7 @@ async function wake() {
 /** A new view of the agent's life. */
 function take(view) {
   life = view;
-  state = view.self?.state ?? 'running';
+  state = stateIn(view);
   quietSince = Date.now();
   paint();
 }
@@ -148,7 +150,11 @@ function paint() {
   paintCount(remaining);
   paintSky(remaining);
   const asleep = !AWAKE.has(state);
-  say('wake', waking ? 'Waking it …' : asleep ? 'Wake it' : 'Ask it again');
+  say('who', asleep ? 'Who I was' : 'Who I am');
+  // Pressing one of these while it sleeps would only be a request that is refused and wakes it; there is a button for that.
+  for (const id of ['live', 'busy', 'slow', 'ws', 'sse']) byId(id).disabled = asleep && !holding.size;
+  byId('slow-link').hidden = asleep;
+  say('wake', waking ? 'Waking me …' : asleep ? 'Wake me' : 'Ask me again');
   const self = life.self;
   say(
     'woken',
@@ -167,7 +173,8 @@ function paintCount(remaining) {
   if (!AWAKE.has(state))
     return say('count', state === 'starting' ? 'One moment.' : 'No process of mine is running. The next request wakes me.');
   if (holding.size > 0) return say('count', `I cannot fall asleep while this is open: ${[...holding.keys()].join(', ')}.`);
-  if (remaining === null) return say('count', 'How long I have been idle is not known here. Ask me.');
+  if (quietSince === null) return say('count', 'Somebody else woke me. Ask me how long I have.');
+  if (remaining === null) return say('count', 'How long I may be idle is still being found out.');
   if (remaining <= -3000) return say('count', 'Still up: somebody else must have called.');
   const strong = document.createElement('strong');
   const whole = Math.max(0, Math.ceil(remaining / 1000));
@@ -195,7 +202,7 @@ function paintFacts() {
     ['Agent', life.agent ?? 'none'],
     ['Task', life.task ? `${life.task.name} (${life.task.id})` : 'none'],
     ['Process', `${life.pid}, Node ${life.node}, since ${clock(life.started_at)}`],
-    ['Open here', `${open.requests} requests, ${open.streams} of them streams; ${open.websockets} WebSockets; ${open.busy} busy`],
+    ['Open here', `requests ${open.requests}, event streams ${open.streams}, WebSockets ${open.websockets}, busy ${open.busy}`],
     ['Replicas', self ? `${self.replicas.running} running, ${self.replicas.wanted} wanted, at most ${self.replicas.max}` : null],
     ['Hostnames', self?.hostnames.join(', ')],
     ['May register', self?.domains.join(', ')],
@@ -217,7 +224,7 @@ function paintPreview() {
   const { hostname, open } = life.preview;
   const registered = open && AWAKE.has(state);
   const link = byId('preview-link');
-  byId('preview').disabled = hostname === null;
+  byId('preview').disabled = hostname === null || !AWAKE.has(state);
   byId('preview').setAttribute('aria-pressed', String(registered));
   say('preview', registered ? 'Take it back' : 'Register it');
   link.hidden = !registered;
@@ -260,18 +267,24 @@ function stream(path, event, name, card, onData, over) {
 }
 
 toggle('live', (over) => {
-  note('Live: the open stream keeps it awake.');
+  note('Live: the open stream keeps me awake.');
   return stream('life/stream', 'life', 'the live view', null, take, over);
 });
 
-toggle('sse', (over) => stream('sse', 'tick', 'the clock', byId('sse-card'), (tick) => say('sse-out', clock(tick.now)), over));
+toggle('sse', (over) => {
+  say('sse', 'Stop the clock');
+  const end = () => {
+    say('sse', 'Start the clock');
+    over();
+  };
+  return stream('sse', 'tick', 'the clock', byId('sse-card'), (tick) => say('sse-out', clock(tick.now)), end);
+});
 
 toggle('ws', (over) => {
   const url = new URL('ws', location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocket(url);
   const release = hold('a WebSocket', byId('ws-card'));
-  const usable = (yes) => (byId('ws-text').disabled = byId('ws-send').disabled = !yes);
   const send = (event) => {
     event.preventDefault();
     if (byId('ws-text').value) socket.send(byId('ws-text').value);
@@ -279,7 +292,7 @@ toggle('ws', (over) => {
   };
   byId('ws-form').addEventListener('submit', send);
   socket.onopen = () => {
-    usable(true);
+    byId('ws-form').hidden = false;
     say('ws', 'Disconnect');
     say('ws-out', 'Connected.');
     byId('ws-text').focus();
@@ -287,7 +300,7 @@ toggle('ws', (over) => {
   socket.onmessage = (message) => say('ws-out', `Echo: ${message.data}`);
   socket.onclose = (event) => {
     byId('ws-form').removeEventListener('submit', send);
-    usable(false);
+    byId('ws-form').hidden = true;
     say('ws', 'Connect');
     say('ws-out', `Closed (${event.code}${event.reason ? `, ${event.reason}` : ''}).`);
     release();
@@ -359,7 +372,8 @@ byId('preview').addEventListener('click', async () => {
 byId('ws-form').addEventListener('submit', (event) => event.preventDefault());
 byId('wake').addEventListener('click', wake);
 
-note(life.daemon === 'none' ? `Started alone, as process ${life.pid}.` : `Awake, as process ${life.pid}.`);
+byId('curl').textContent = `curl -i ${location.host}/whoami\ncurl -N ${location.host}/sse`;
+note(life.daemon === 'none' ? `Awake, alone, as process ${life.pid}.` : `Awake, as process ${life.pid}.`);
 paint();
 setInterval(paint, 1000);
 void watch();
