@@ -11,6 +11,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'the file may not be read by this user',
   ELOOP: 'there are too many symbolic links in its path',
   ENAMETOOLONG: 'the path is too long',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'the file is not UTF-8',
 };
 
 /** The text of a config file. The failure is one sentence. */
@@ -32,8 +33,8 @@ export function readText(file: string): Outcome<string, string> {
     if (length > FILE_BYTES_MAX) return failed('the file is larger than 1 MiB');
     return done(new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length)));
   } catch (error) {
-    if (error instanceof TypeError) return failed('the file is not UTF-8');
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
     return failed(REASONS[code] ?? `the file cannot be read (${code})`);
   } finally {
     if (descriptor !== null) closeSync(descriptor);

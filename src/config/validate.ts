@@ -1,9 +1,9 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import leven from 'leven';
 import type { TSchema } from 'typebox';
 import { AGENT_NAME, VARIABLE_NAME } from '../contract/config.ts';
 import { quoted } from '../std/printable.ts';
 import { FORMATS } from './formats.ts';
+import { nearestOf } from './nearest.ts';
 import { pointerTo, type Report } from './places.ts';
 import { expectation, inside, reasonAgainst, type Shape, shapeOf, typed } from './shape.ts';
 
@@ -88,12 +88,5 @@ const NAMES: Readonly<Record<string, string>> = {
   [AGENT_NAME]: 'a name for an agent: 1 to 63 characters of a-z, 0-9 and -, not beginning with -',
   [VARIABLE_NAME]: 'a name for a variable: letters, digits and _, not beginning with a digit',
 };
-
-/** The one of `known` that takes the fewest edits to reach from `word`. */
-export function nearestOf(word: string, known: readonly string[]): string {
-  // The distance takes time by the product of both lengths, and a key may be as long as the file.
-  const short = word.slice(0, 100);
-  return known.reduce((best, one) => (leven(short, one) < leven(short, best) ? one : best), known[0] ?? '');
-}
 
 const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~');
