@@ -116,7 +116,7 @@ export interface Engine {
    */
   endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void>;
   /**
-   * Ends the engine's own part: process tasks are ended, by force after `graceMs`; Swarm tasks go on. Called again with less
+   * Ends the engine's own part: process tasks are ended, by force after `graceMs` at the latest; Swarm tasks go on. Called again with less
    * grace it hurries. Any other call from then on rejects with `unavailable`.
    */
   close(graceMs: number): Promise<void>;

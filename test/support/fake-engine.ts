@@ -70,14 +70,14 @@ export class FakeEngine implements Engine {
     const known = this.agents.get(workload.agent);
     const agent = known ?? newAgent(workload);
     this.agents.set(workload.agent, agent);
+    const before = agent.workload;
+    const changed = agent.released || before.policy !== workload.policy || before.replicas !== workload.replicas;
+    // Swarm: the deployment has sized the service before, and the daemon never does.
+    const anew = known === undefined || (changed && this.name === 'process');
     agent.workload = workload;
     agent.released = false;
-    if (workload.policy === 'always-on') {
-      agent.wanted = workload.replicas;
-      agent.abandoned = 0;
-    }
-    this.reconcile(agent);
-    this.publish(agent);
+    if (workload.policy === 'always-on') this.order(agent, anew ? workload.replicas : agent.wanted);
+    else this.publish(agent);
   }
 
   async release(name: string): Promise<void> {
@@ -85,10 +85,8 @@ export class FakeEngine implements Engine {
     const agent = this.declared(name);
     await this.answer('release');
     agent.released = true;
-    if (this.name === 'swarm') {
-      this.agents.delete(name);
-      return;
-    }
+    // The service stays as it is, and is found so when it is declared again.
+    if (this.name === 'swarm') return;
     this.order(agent, 0);
     // It may be declared again meanwhile; then it stays.
     await this.until(() => agent.tasks.length === 0);
@@ -223,6 +221,8 @@ export class FakeEngine implements Engine {
     agent.wanted = replicas;
     agent.abandoned = 0;
     agent.lastExit = null;
+    agent.waiting = [];
+    agent.restarts = 0;
     this.reconcile(agent);
     this.publish(agent);
   }
@@ -288,14 +288,19 @@ export class FakeEngine implements Engine {
   private end(agent: FakeAgent, task: FakeTask, drainFirst: boolean): void {
     task.state = 'ending';
     task.draining = drainFirst && this.name === 'process';
-    if (!task.draining) this.leave(agent, task, this.stopMs);
-    else
-      this.later(() => {
-        if (!agent.tasks.includes(task)) return;
-        void this.told()
-          .drain(agent.name, task.id)
-          .then(() => this.leave(agent, task, this.stopMs));
-      });
+    if (!task.draining) {
+      this.leave(agent, task, this.stopMs);
+      return;
+    }
+    this.publish(agent);
+    this.later(() => {
+      if (!agent.tasks.includes(task)) return;
+      void this.told()
+        .drain(agent.name, task.id)
+        .then(() => {
+          this.leave(agent, task, this.stopMs);
+        });
+    });
   }
 
   private leave(agent: FakeAgent, task: FakeTask, ms: number): void {

@@ -10,10 +10,12 @@ export interface Line {
 export class RecordingLog implements Log {
   readonly lines: Line[];
   private readonly facts: Facts;
+  private readonly waiters: Set<() => void>;
 
-  constructor(lines: Line[] = [], facts: Facts = {}) {
+  constructor(lines: Line[] = [], facts: Facts = {}, waiters = new Set<() => void>()) {
     this.lines = lines;
     this.facts = facts;
+    this.waiters = waiters;
   }
 
   debug = (message: string, facts?: Facts): void => this.write('debug', message, facts);
@@ -23,10 +25,25 @@ export class RecordingLog implements Log {
   fatal = (message: string, facts?: Facts): void => this.write('fatal', message, facts);
 
   with(facts: Facts): Log {
-    return new RecordingLog(this.lines, { ...this.facts, ...facts });
+    return new RecordingLog(this.lines, { ...this.facts, ...facts }, this.waiters);
+  }
+
+  /** Resolves with the first line that `fits`, written already or still to come. */
+  line(fits: (line: Line) => boolean): Promise<Line> {
+    return new Promise((resolve) => {
+      const ask = (): void => {
+        const found = this.lines.find(fits);
+        if (found === undefined) return;
+        this.waiters.delete(ask);
+        resolve(found);
+      };
+      this.waiters.add(ask);
+      ask();
+    });
   }
 
   private write(level: Line['level'], message: string, facts: Facts = {}): void {
     this.lines.push({ level, message, facts: { ...this.facts, ...facts } });
+    for (const ask of [...this.waiters]) ask();
   }
 }

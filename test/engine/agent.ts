@@ -1,0 +1,17 @@
+import { createServer } from 'node:http';
+
+/** The agent that the contract suite runs as a real process: tells its environment, and ends when it is told to. */
+const server = createServer((request, response) => {
+  if (request.url === '/exit') {
+    response.end(() => {
+      process.stderr.write('told to exit\n', () => process.exit(7));
+    });
+    return;
+  }
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(process.env));
+});
+process.once('SIGTERM', () => process.exit(0));
+server.listen(Number(process.env['PORT']), process.env['HOST'], () => {
+  process.stdout.write('listening\n');
+});

@@ -1,0 +1,46 @@
+import { expect } from 'vitest';
+import { FakeEngine } from '../support/fake-engine.ts';
+import { RecordingWatcher } from '../support/recording-watcher.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { type EngineHarness, engineContract } from './contract.ts';
+
+for (const name of ['process', 'swarm'] as const) {
+  engineContract(
+    `the fake engine as ${name}`,
+    { embedded: name === 'process', hasEnvironment: false },
+    async (): Promise<EngineHarness> => {
+      const clock = new SimClock();
+      const engine = new FakeEngine(clock, { name });
+      const watcher = new RecordingWatcher();
+      const until = async (holds: () => boolean): Promise<void> => {
+        await clock.settle();
+        for (let waited = 0; !holds(); waited += 10) {
+          expect(waited, 'it happens within an hour').toBeLessThan(3_600_000);
+          await clock.advance(10);
+        }
+      };
+      return {
+        engine,
+        watcher,
+        workload: (agent, policy = 'on-demand', replicas = 1) => ({
+          agent,
+          policy,
+          replicas,
+          process: { command: [agent], cwd: '/', env: {}, port: null, token: 'token' },
+        }),
+        until,
+        settled: async (call) => {
+          let settled = false;
+          void call.finally(() => (settled = true));
+          await until(() => settled);
+        },
+        exit: async (agent, task) => {
+          engine.exit(agent, 'exit code 7', { taskId: task.id });
+        },
+        environment: null,
+        now: () => clock.now(),
+        dispose: async () => undefined,
+      };
+    },
+  );
+}

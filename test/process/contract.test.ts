@@ -1,0 +1,25 @@
+import type { Task } from '../../src/ports/engine.ts';
+import { engineContract } from '../engine/contract.ts';
+import { AGENT_FILE, makeRig, output, workload } from './rig.ts';
+
+engineContract('the process engine', { embedded: true, hasEnvironment: true }, async () => {
+  // A back-off of seconds passes in tenths of them.
+  const rig = makeRig({ speed: 10 });
+  const ask = async (task: Task, path: string): Promise<Response> => {
+    await output(rig.log, 'listening', task);
+    return fetch(`http://${String(task.address?.host)}:${String(task.address?.port)}${path}`);
+  };
+  return {
+    engine: rig.engine,
+    watcher: rig.watcher,
+    workload: (agent, policy = 'on-demand', replicas = 1) => workload(['node', AGENT_FILE], { agent, policy, replicas }),
+    until: (holds) => rig.watcher.until(holds),
+    settled: (call) => call,
+    exit: async (_agent, task) => {
+      await (await ask(task, '/exit')).text();
+    },
+    environment: async (task) => (await (await ask(task, '/env')).json()) as Record<string, string>,
+    now: () => rig.clock.now(),
+    dispose: rig.dispose,
+  };
+});
