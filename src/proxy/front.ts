@@ -1,0 +1,26 @@
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Traffic } from '../runtime/traffic.ts';
+import type { TrustedPeers } from './client-address.ts';
+import type { ClientConnection } from './connection.ts';
+import type { Figures } from './figures.ts';
+import type { PulseSource } from './pulse.ts';
+import type { Limits, Upstream } from './upstream/upstream.ts';
+
+/** What every connection and request on the public port shares. Written by the server alone. */
+export interface Front {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly traffic: Traffic;
+  readonly upstream: Upstream;
+  readonly figures: Figures;
+  readonly pulses: PulseSource;
+  readonly limits: Limits;
+  readonly peers: TrustedPeers;
+  readonly logRequests: 'all' | 'errors' | 'none';
+  readonly draining: boolean;
+  /** A connection has closed. */
+  gone(connection: ClientConnection): void;
+  /** A request or tunnel has ended. */
+  workEnded(): void;
+}

@@ -1,0 +1,137 @@
+/**
+ * The one way in which header lines pass through: requests, responses, upgrades and their 101 alike (RFC 9110 section
+ * 7.6.1). CVEs in this field come from an upgrade path that forgot what the request path does, so there is no second
+ * function. Lines are raw arrays of name, value, name, value: duplicates, order and spelling survive, and nothing is
+ * copied into an object whose keys a client chooses.
+ *
+ * Sifting comes first and the caller adds its own lines afterwards. In the other order a client sends
+ * `Connection: x-forwarded-for` and erases the only record of who is calling.
+ */
+export class Sifted {
+  /** Lines to pass on. The caller adds its own behind them. */
+  kept: string[] = [];
+  hostLines = 0;
+  host: string | null = null;
+  contentLength: string | null = null;
+  transferCoding: string | null = null;
+  /** Option tokens of every Connection line, lower case. */
+  connection: readonly string[] = [];
+  upgrade: string | null = null;
+  expect: string | null = null;
+  trailer: string | null = null;
+  requestId: string | null = null;
+  forwardedFor: string | null = null;
+  forwardedProto: string | null = null;
+  forwardedHost: string | null = null;
+  cloudflareClient: string | null = null;
+  /** Bytes of all lines as `name: value CRLF`. */
+  bytes = 0;
+}
+
+type Note = 'drop' | Exclude<keyof Sifted, 'kept' | 'hostLines' | 'connection' | 'bytes'> | 'connection' | 'identity';
+type Fields = ReadonlyMap<string, Note>;
+
+// Framing is never passed on; it is made anew from what was parsed (RFC 9112 section 6.3), so that no two parties can
+// disagree on where a message ends.
+const HOP_BY_HOP: readonly (readonly [string, Note])[] = [
+  ['connection', 'connection'],
+  ['keep-alive', 'drop'],
+  ['te', 'drop'],
+  ['trailer', 'trailer'],
+  ['transfer-encoding', 'transferCoding'],
+  ['content-length', 'contentLength'],
+  ['upgrade', 'upgrade'],
+  ['http2-settings', 'drop'],
+  ['x-request-id', 'requestId'],
+];
+
+/** Lines of a request that are noted or dropped. `identity`: passed on only from a trusted proxy. */
+export const REQUEST_FIELDS: Fields = new Map<string, Note>([
+  ...HOP_BY_HOP,
+  ['host', 'host'],
+  ['expect', 'expect'],
+  ['forwarded', 'drop'],
+  ['x-forwarded-for', 'forwardedFor'],
+  ['x-forwarded-proto', 'forwardedProto'],
+  ['x-forwarded-host', 'forwardedHost'],
+  ['cf-connecting-ip', 'cloudflareClient'],
+  ['x-real-ip', 'identity'],
+  ['true-client-ip', 'identity'],
+]);
+
+export const RESPONSE_FIELDS: Fields = new Map<string, Note>(HOP_BY_HOP);
+
+/** Splits the lines of one message. `trusted`: the sender's word on who is calling counts. */
+export function sift(raw: readonly string[], fields: Fields, trusted: boolean): Sifted {
+  const sifted = new Sifted();
+  let connection: string | null = null;
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at] ?? '';
+    const value = raw[at + 1] ?? '';
+    sifted.bytes += name.length + value.length + 4;
+    const lower = name.toLowerCase();
+    const note = fields.get(lower) ?? unlistedNote(lower, fields);
+    if (note === undefined || (note === 'identity' && trusted)) {
+      sifted.kept.push(name, value);
+    } else if (note === 'connection') {
+      connection = connection === null ? value : `${connection},${value}`;
+    } else if (note !== 'drop' && note !== 'identity') {
+      if (note === 'host') sifted.hostLines += 1;
+      const before = sifted[note];
+      sifted[note] = before === null ? value : `${before}, ${value}`;
+      if (note === 'cloudflareClient' && trusted) sifted.kept.push(name, value);
+    }
+  }
+  if (connection !== null) dropNominated(sifted, connection);
+  return sifted;
+}
+
+/** Families of names, and the spelling with underscores that CGI-like agents cannot tell from the real one. */
+function unlistedNote(lower: string, fields: Fields): Note | undefined {
+  if (lower.startsWith('proxy-')) return 'drop';
+  if (fields !== REQUEST_FIELDS) return undefined;
+  if (lower.startsWith('x-forwarded-') || lower.startsWith('cf-')) return 'identity';
+  if (!lower.includes('_')) return undefined;
+  const twin = lower.replaceAll('_', '-');
+  return fields.has(twin) || unlistedNote(twin, fields) !== undefined ? 'drop' : undefined;
+}
+
+function dropNominated(sifted: Sifted, connection: string): void {
+  const options = listOf(connection);
+  sifted.connection = options;
+  if (options.every((option) => option === 'keep-alive' || option === 'close' || option === 'upgrade')) return;
+  const nominated = new Set(options);
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < sifted.kept.length; at += 2) {
+    const name = sifted.kept[at] ?? '';
+    if (!nominated.has(name.toLowerCase())) kept.push(name, sifted.kept[at + 1] ?? '');
+  }
+  sifted.kept = kept;
+}
+
+/** Members of a comma-separated list (RFC 9110 section 5.6.1), lower case, without empty ones. */
+export function listOf(value: string): string[] {
+  const members: string[] = [];
+  for (const part of value.split(',')) {
+    const member = part.trim().toLowerCase();
+    if (member !== '') members.push(member);
+  }
+  return members;
+}
+
+// RFC 9110 section 6.5.1: what frames, routes or authenticates a message must not come after its content.
+const NEVER_TRAILING: ReadonlySet<string> = new Set([
+  ...['authorization', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'content-type', 'date', 'expires'],
+  ...['host', 'location', 'retry-after', 'set-cookie', 'trailer', 'transfer-encoding', 'vary', 'www-authenticate'],
+]);
+
+/** Trailer lines that may be passed on, as pairs; they are never merged into the head. */
+export function siftTrailers(raw: readonly string[]): [string, string][] {
+  const { kept } = sift(raw, RESPONSE_FIELDS, false);
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < kept.length; at += 2) {
+    const name = kept[at] ?? '';
+    if (!NEVER_TRAILING.has(name.toLowerCase())) pairs.push([name, kept[at + 1] ?? '']);
+  }
+  return pairs;
+}

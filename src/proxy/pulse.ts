@@ -1,0 +1,48 @@
+import type { Clock } from '../ports/clock.ts';
+import { after, type Instant, millisOf } from '../std/time.ts';
+
+/** What has time limits of its own. Told the time while it is watched, and looks itself whether one has passed. */
+export interface Watched {
+  pulse(now: Instant): void;
+}
+
+/** How late a limit may be noticed. Limits here are seconds to minutes. */
+export const PULSE = millisOf(100);
+
+/**
+ * One alarm for all the limits of all open work. Rejected: an alarm per limit and request, which is set and cancelled
+ * thousands of times a second and almost never rings. The price is that a limit is noticed up to {@link PULSE} late, never
+ * early. While nothing is watched no alarm is set.
+ */
+export class PulseSource {
+  private readonly clock: Clock;
+  private readonly watched = new Set<Watched>();
+  private armed = false;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** Watching what is watched already changes nothing. */
+  watch(one: Watched): void {
+    this.watched.add(one);
+    if (!this.armed) this.arm();
+  }
+
+  forget(one: Watched): void {
+    this.watched.delete(one);
+  }
+
+  private arm(): void {
+    this.armed = true;
+    this.clock.alarm(after(this.clock.now(), PULSE), () => this.beat());
+  }
+
+  private beat(): void {
+    this.armed = false;
+    const now = this.clock.now();
+    // A set may be changed while it is walked: who is added now is told in the same beat, which does no harm.
+    for (const one of this.watched) one.pulse(now);
+    if (this.watched.size > 0 && !this.armed) this.arm();
+  }
+}

@@ -1,0 +1,60 @@
+import { STATUS_CODES } from 'node:http';
+import { problemBody, type ProblemCode, PROBLEMS } from '../contract/problems.ts';
+
+/** An answer of the daemon's own: status, header lines as a raw array, and body. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+// RFC 9110 section 15.5.6 wants the methods that are served; agents may serve more, but CONNECT and TRACE never are.
+const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+/** `no-store`: whatever it says is true now and may be wrong in a second, and caches keep a 404 by themselves. */
+function answerOf(
+  status: number,
+  contentType: string,
+  body: string,
+  requestId: string,
+  retryAfterSeconds: number | null,
+): OwnAnswer {
+  const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'Cache-Control', 'no-store'];
+  headers.push('X-Request-Id', requestId);
+  if (retryAfterSeconds !== null) headers.push('Retry-After', String(retryAfterSeconds));
+  return { status, headers, body };
+}
+
+/** A problem as `application/problem+json` (RFC 9457). Nothing of the request but its id is repeated in it. */
+export function problemAnswer(
+  code: ProblemCode,
+  requestId: string,
+  detail?: string,
+  retryAfterSeconds: number | null = null,
+): OwnAnswer {
+  const { status } = PROBLEMS[code];
+  const body = JSON.stringify(problemBody(code, requestId, detail));
+  const answer = answerOf(status, 'application/problem+json', body, requestId, retryAfterSeconds);
+  return status === 405 ? { ...answer, headers: [...answer.headers, 'Allow', ALLOW] } : answer;
+}
+
+export function jsonAnswer(
+  status: number,
+  json: Readonly<Record<string, string>>,
+  requestId: string,
+  retryAfterSeconds: number | null,
+): OwnAnswer {
+  return answerOf(status, 'application/json', JSON.stringify(json), requestId, retryAfterSeconds);
+}
+
+/** The answer as bytes, for a socket that has no ServerResponse (any more, or yet). Ends the connection. */
+export function answerBytes(answer: OwnAnswer): string {
+  return `${headBytes(answer.status, [...answer.headers, 'Connection', 'close'])}${answer.body}`;
+}
+
+/** A status line and header lines, with the empty line behind them. */
+export function headBytes(status: number, headers: readonly string[]): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  for (let at = 0; at + 1 < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return `${head}\r\n`;
+}

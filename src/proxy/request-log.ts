@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import type { ProblemCode } from '../contract/problems.ts';
+import type { Millis } from '../std/time.ts';
+import type { Front } from './front.ts';
+import type { RequestHead } from './head.ts';
+
+const PATH_CHARS_MAX = 256;
+
+export interface RequestFacts {
+  readonly request: IncomingMessage;
+  readonly head: RequestHead | null;
+  /** Null: the client had gone before there was an answer. */
+  readonly status: number | null;
+  readonly took: Millis;
+  readonly agent: string | null;
+  readonly requestId: string;
+  readonly problem: ProblemCode | null;
+  readonly detail: string | null;
+}
+
+/** One line per request, where `log.requests` asks for it. Never a query string or a header: tokens live there. */
+export function logRequest(front: Front, facts: RequestFacts): void {
+  if (front.logRequests === 'none') return;
+  const failed = (facts.status !== null && facts.status >= 500) || facts.problem?.startsWith('upstream-') === true;
+  if (front.logRequests === 'errors' && !failed) return;
+  const path = facts.head?.path ?? (facts.request.url ?? '').split('?', 1)[0] ?? '';
+  front.log.info('Request.', {
+    method: facts.request.method,
+    host: facts.head?.host ?? null,
+    path: path.slice(0, PATH_CHARS_MAX),
+    status: facts.status,
+    ms: Math.round(facts.took),
+    agent: facts.agent,
+    request_id: facts.requestId,
+    problem: facts.problem,
+    detail: facts.detail,
+  });
+}
