@@ -36,19 +36,16 @@ export class ClientConnection implements Watched {
   readonly socket: Socket;
   readonly peer: Peer;
   readonly open = new Set<OpenWork>();
-  /** Counts against limits.connections. */
-  readonly countsAsPublic: boolean;
   private readonly front: Front;
   /** Answered by a raw refusal, or given up: nothing on it is served any more. */
   private refused = false;
   private destroyAt: Instant | null = null;
   private halfClosedAt: Instant | null = null;
 
-  constructor(front: Front, socket: Socket, peer: Peer, countsAsPublic: boolean) {
+  constructor(front: Front, socket: Socket, peer: Peer) {
     this.front = front;
     this.socket = socket;
     this.peer = peer;
-    this.countsAsPublic = countsAsPublic;
     socket.on('error', () => undefined);
     socket.on('end', () => this.clientEnded());
     socket.on('close', () => this.closed());
@@ -90,7 +87,10 @@ export class ClientConnection implements Watched {
   inputBroken(problem: ProblemCode): void {
     if (this.refused) return;
     const [current] = this.open;
-    if (current === undefined) return this.refuse(problem);
+    if (current === undefined) {
+      this.refuse(problem);
+      return;
+    }
     // Answers are owed in order: only the request whose own body broke is answered with what broke it. Behind complete ones
     // the connection just ends once they are answered.
     this.refused = true;
@@ -112,7 +112,10 @@ export class ClientConnection implements Watched {
   }
 
   pulse(now: Instant): void {
-    if (this.destroyAt !== null && now >= this.destroyAt) return this.destroy();
+    if (this.destroyAt !== null && now >= this.destroyAt) {
+      this.destroy();
+      return;
+    }
     if (this.halfClosedAt === null) return;
     let progress = this.halfClosedAt;
     for (const work of this.open) if (work.lastProgress > progress) progress = work.lastProgress;
@@ -128,6 +131,5 @@ export class ClientConnection implements Watched {
   private closed(): void {
     this.front.pulses.forget(this);
     for (const work of [...this.open]) work.clientGone();
-    this.front.gone(this);
   }
 }

@@ -3,6 +3,7 @@ import type { Counter, Histogram, Metrics } from '../ports/metrics.ts';
 import { assert } from '../std/assert.ts';
 import type { Millis } from '../std/time.ts';
 
+/** What the data plane counts. Series are looked up once per agent and held: a look-up by labels per request is dear. */
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The series of one agent that the hot path moves, looked up once. */
@@ -45,7 +46,7 @@ export class AgentFigures {
   }
 }
 
-/** What the data plane counts. Gauges of open work are the runtime's: it is the one that counts work. */
+/** Gauges of open work are the runtime's: it is the one that counts work. */
 export class Figures {
   private readonly metrics: Metrics;
   private readonly agents = new Map<string, AgentFigures>();

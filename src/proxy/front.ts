@@ -2,7 +2,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Traffic } from '../runtime/traffic.ts';
 import type { TrustedPeers } from './client-address.ts';
-import type { ClientConnection } from './connection.ts';
 import type { Figures } from './figures.ts';
 import type { PulseSource } from './pulse.ts';
 import type { Limits, Upstream } from './upstream/upstream.ts';
@@ -19,8 +18,6 @@ export interface Front {
   readonly peers: TrustedPeers;
   readonly logRequests: 'all' | 'errors' | 'none';
   readonly draining: boolean;
-  /** A connection has closed. */
-  gone(connection: ClientConnection): void;
   /** A request or tunnel has ended. */
   workEnded(): void;
 }

@@ -39,10 +39,10 @@ export class PulseSource {
   }
 
   private beat(): void {
-    this.armed = false;
     const now = this.clock.now();
     // A set may be changed while it is walked: who is added now is told in the same beat, which does no harm.
     for (const one of this.watched) one.pulse(now);
-    if (this.watched.size > 0 && !this.armed) this.arm();
+    this.armed = false;
+    if (this.watched.size > 0) this.arm();
   }
 }

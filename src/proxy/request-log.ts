@@ -4,6 +4,7 @@ import type { Millis } from '../std/time.ts';
 import type { Front } from './front.ts';
 import type { RequestHead } from './head.ts';
 
+/** The request log. A path is cut off here: it is for people to read, and clients choose its length. */
 const PATH_CHARS_MAX = 256;
 
 export interface RequestFacts {

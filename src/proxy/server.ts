@@ -138,11 +138,6 @@ export class PublicServer implements Front {
     for (const connection of [...this.connections.values()]) connection.finishSoon();
   }
 
-  gone(connection: ClientConnection): void {
-    if (!this.connections.delete(connection.socket)) return;
-    if (connection.countsAsPublic) this.publicConnections -= 1;
-  }
-
   private readonly deadline: Watched = {
     pulse: (now) => {
       if (this.drainBy !== null && now >= this.drainBy) this.destroyAll();
@@ -196,14 +191,14 @@ export class PublicServer implements Front {
 
   private connected(socket: Socket, isLocal: boolean): void {
     const isOverLimit = !isLocal && this.publicConnections >= this.limits.connections;
-    const connection = new ClientConnection(
-      this,
-      socket,
-      peerOf(socket.remoteAddress, isLocal, this.peers),
-      !isLocal && !isOverLimit,
-    );
+    const connection = new ClientConnection(this, socket, peerOf(socket.remoteAddress, isLocal, this.peers));
     this.connections.set(socket, connection);
-    if (connection.countsAsPublic) this.publicConnections += 1;
+    const counts = !isLocal && !isOverLimit;
+    if (counts) this.publicConnections += 1;
+    socket.on('close', () => {
+      this.connections.delete(socket);
+      if (counts) this.publicConnections -= 1;
+    });
     if (isOverLimit) connection.refuse('connection-limit');
     else if (this.draining) connection.refuse('draining');
   }
@@ -218,13 +213,16 @@ export class PublicServer implements Front {
     const connection = this.connections.get(socket);
     if (connection === undefined || connection.isRefused) return void socket.destroy();
     // Behind an unfinished request the 101 would be sent before that request's answer. Nobody honest does this.
-    if (connection.open.size > 0) return connection.destroy();
+    if (connection.open.size > 0) {
+      connection.destroy();
+      return;
+    }
     let exchange: Exchange | null = null;
     const wait = new UpgradeWait(request, connection.socket, head, () => {
       exchange?.clientGone();
       connection.destroy();
     });
-    exchange = new Exchange(this, connection, request, null, wait);
+    exchange = new Exchange(this, connection, request, wait.response, wait);
     exchange.start();
   }
 
@@ -239,7 +237,10 @@ export class PublicServer implements Front {
     const connection = this.connections.get(socket);
     if (connection === undefined) return void socket.destroy();
     const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-    if (code === 'ECONNRESET' || code === 'EPIPE' || !socket.writable) return connection.destroy();
+    if (code === 'ECONNRESET' || code === 'EPIPE' || !socket.writable) {
+      connection.destroy();
+      return;
+    }
     connection.inputBroken(INPUT_PROBLEMS[code] ?? 'bad-request');
   }
 }

@@ -83,7 +83,10 @@ export class Tunnel implements Watched {
   /** `early`: what the client sent before its upgrade was answered. */
   start(early: readonly Buffer[]): void {
     for (const chunk of early) this.inward.pass(chunk);
-    if (this.client.destroyed || this.client.readableEnded || this.agent.destroyed) return this.close(null, null);
+    if (this.client.destroyed || this.client.readableEnded || this.agent.destroyed) {
+      this.close(null, null);
+      return;
+    }
     this.client.resume();
     this.agent.resume();
   }

@@ -68,7 +68,10 @@ export class UndiciUpstream implements Upstream {
 
   release(lane: Lane): void {
     const lanes = this.idle.get(lane.key) ?? [];
-    if (lanes.length >= IDLE_LANES_MAX) return this.discard(lane);
+    if (lanes.length >= IDLE_LANES_MAX) {
+      this.discard(lane);
+      return;
+    }
     lane.kept = true;
     lanes.push(lane);
     this.idle.set(lane.key, lanes);
@@ -136,7 +139,7 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
     this.lane.client.dispatch(
       {
         path: order.path,
-        method: order.method as Dispatcher.HttpMethod,
+        method: order.method,
         headers,
         body: order.hasBody ? this.caller.openBody() : null,
         upgrade: order.upgrade ? 'websocket' : null,
@@ -192,9 +195,13 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
-    if (this.over) return;
     // Undici reports an order it does not take from within dispatch; the caller is promised to be told later.
-    if (this.dispatching) return queueMicrotask(() => this.onError(error));
+    if (this.dispatching) queueMicrotask(() => this.settle(error));
+    else this.settle(error);
+  }
+
+  private settle(error: Error): void {
+    if (this.over) return;
     const { problem, detail } = failureOf(error, this.connected);
     if (problem === 'upstream-broken' && this.mayRetry()) {
       this.retried = true;

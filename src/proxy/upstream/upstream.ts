@@ -3,6 +3,7 @@ import type { ProblemCode } from '../../contract/problems.ts';
 import type { Target } from '../../runtime/traffic.ts';
 import type { Config } from '../../contract/config.ts';
 
+/** The port between the data plane and whatever speaks HTTP to agents. */
 export type Limits = Config['limits'];
 
 /**
