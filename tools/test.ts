@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { leftovers, marked } from './leftovers.ts';
+import { type Count, type Report, count } from './test-count.ts';
+
+/**
+ * `npm test`: every suite, or those that are named. It ends with one line that adds them up, and nothing is skipped in
+ * silence: what did not run, and what still runs when all is over, counts as failed.
+ */
+const SUITES = ['unit', 'blackbox', 'prometheus'] as const;
+type Suite = (typeof SUITES)[number];
+const RESULTS = '.test-results';
+/** How long processes that are about to end may take for it. */
+const GRACE_MS = 2000;
+
+/** Test files lie in test/<suite>/; those in any other folder are of the suite `unit`. */
+function filesOf(suite: Suite): readonly string[] {
+  const owner = (folder: string): Suite => SUITES.find((name) => name === folder) ?? 'unit';
+  return readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts') && owner(path.split('/')[0] ?? '') === suite)
+    .map((path) => resolve('test', path))
+    .sort();
+}
+
+async function run(suite: Suite, mark: string): Promise<Count> {
+  const reportFile = join(RESULTS, `${suite}.json`);
+  rmSync(reportFile, { force: true });
+  const args = ['run', `--project=${suite}`, '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  const exitCode = await new Promise<number | null>((resolved, rejected) => {
+    const child = spawn('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'], env: marked(mark) });
+    child.on('error', rejected);
+    child.on('exit', resolved);
+  });
+  return count({ suite, report: read(reportFile), files: filesOf(suite), exitCode });
+}
+
+function read(reportFile: string): Report | null {
+  try {
+    return JSON.parse(readFileSync(reportFile, 'utf8')) as Report;
+  } catch {
+    return null;
+  }
+}
+
+/** One sentence for each process that is still there; they are ended then, or the next run would meet them. */
+async function endLeftovers(mark: string): Promise<readonly string[]> {
+  const deadline = performance.now() + GRACE_MS;
+  for (;;) {
+    const left = leftovers(mark);
+    if (left === null) {
+      console.log('Processes left behind were not looked for: this system has no /proc.');
+      return [];
+    }
+    if (left.length === 0) return [];
+    if (performance.now() < deadline) {
+      await pause(50);
+      continue;
+    }
+    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    return left.map(({ pid, command }) => `A process was left behind, and is ended now: ${pid} ${command}`);
+  }
+}
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !(SUITES as readonly string[]).includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no suite ${unknown.join(', ')}; there are ${SUITES.join(', ')}.`);
+  process.exit(2);
+}
+mkdirSync(RESULTS, { recursive: true });
+
+const mark = randomUUID();
+const counts: Count[] = [];
+for (const suite of SUITES) if (named.length === 0 || named.includes(suite)) counts.push(await run(suite, mark));
+const strays = await endLeftovers(mark);
+counts.push({ passed: 0, failed: strays.length, complaints: strays });
+
+for (const { complaints } of counts) for (const complaint of complaints) console.log(complaint);
+const passed = counts.reduce((sum, each) => sum + each.passed, 0);
+const failed = counts.reduce((sum, each) => sum + each.failed, 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
