@@ -75,9 +75,14 @@ export class Activity {
     this.onQuiet?.();
   }
 
-  /** Ends everything that is open. Each piece still reports its end in its own time. */
+  /** Ends everything that is open. Each piece reports its end in its own time, but holds nobody awake from now on. */
   cut(): void {
-    for (const work of [...this.open]) work.cutNow();
+    for (const work of [...this.open]) {
+      work.cutNow();
+      if (!work.holding) continue;
+      work.holding = false;
+      this.unhold();
+    }
   }
 
   /** Resolves once no work is on this task. One waiter a task: the engine asks once for each task it ends. */
@@ -109,7 +114,7 @@ export class Activity {
 
   /** With `websocket: data` only. */
   data(work: LiveWork): void {
-    if (this.rules().websocket === 'open') return;
+    if (this.rules().websocket === 'open' || work.isCut) return;
     work.lastData = this.clock.now();
     if (work.holding) return;
     work.holding = true;
@@ -181,6 +186,10 @@ class LiveWork implements Work {
     this.over = true;
     this.cutter = null;
     this.activity.ended(this);
+  }
+
+  get isCut(): boolean {
+    return this.cutter === null;
   }
 
   cutNow(): void {

@@ -32,10 +32,12 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
       // Whoever called before the operator's order is not served any more; who calls after it wakes it again.
       return stay({ ...state, wake: null });
     case 'busy':
+      return stay({ ...state, busy: true });
     case 'quiet':
+      return stay({ ...state, busy: false });
     case 'probed':
     case 'order-failed':
-      // Left over from the life before: a lease that ends with its task, a check that was under way.
+      // Left over from the life before.
       return stay(state);
     default:
       return unreachable(event);
@@ -45,7 +47,7 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
 /** Tasks that we did not start: an operator scaled by hand, or an earlier daemon left them awake. Ours from now on. */
 function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const tasks = mergeTasks([], seen.tasks);
-  if (seen.wanted > 0) return start(state, 'adopted', now, policy, { tasks, busy: false });
+  if (seen.wanted > 0) return start(state, 'adopted', now, policy, tasks);
   if (seen.tasks.length === 0) return stay(state);
   // On its way out. A start now would put a second copy beside it.
   const ending: Starting = {
@@ -55,7 +57,7 @@ function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy:
     deadline: after(now, policy.startupTimeout),
     attempts: state.attempts,
     cause: 'adopted',
-    busy: false,
+    busy: state.busy,
     tasks,
   };
   const step = stop(ending, { reason: 'external', problem: state.problem }, now);

@@ -1,7 +1,7 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
 import type { AgentEvent, Sighting } from './event.ts';
-import { type OnDemandStep, allIll, announce, drain, start, stay, stop, turnBack } from './moves.ts';
+import { type OnDemandStep, allIll, announce, drain, start, stay, stop } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Draining, Ready } from './state.ts';
 import { mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
@@ -19,10 +19,8 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
       return stay({ ...state, busy: false, lastActivity: event.lastActivity });
     case 'probed': {
       const checked = { ...state, tasks: recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures) };
-      const said = healthSaid(checked, event);
-      if (!allIll(checked.tasks)) return stay(checked, ...said);
-      const step = drain(checked, 'restart', now);
-      return { ...step, effects: [...said, ...step.effects] };
+      const step = keepServing(checked, now, policy);
+      return { ...step, effects: [...healthSaid(checked, event), ...step.effects] };
     }
     case 'observed':
       return observeAwake(state, event, now, policy);
@@ -41,12 +39,12 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
 export function fromDraining(state: Draining, event: AgentEvent, now: Instant, policy: Policy): OnDemandStep {
   switch (event.type) {
     case 'wanted':
-      if (state.reason === 'idle') return turnBack(state, now, now);
+      if (state.reason === 'idle') return turnBack(state, now, now, policy);
       // An operator may take an operator's order back; a caller may not, and an ill agent is no use to either.
-      return state.reason === 'admin' && event.admin ? turnBack(state, now, now) : stay(state);
+      return state.reason === 'admin' && event.admin ? turnBack(state, now, now, policy) : stay(state);
     case 'busy': {
       const busy = { ...state, busy: true };
-      return state.reason === 'idle' ? turnBack(busy, now, now) : stay(busy);
+      return state.reason === 'idle' ? turnBack(busy, now, now, policy) : stay(busy);
     }
     case 'quiet':
       return stay({ ...state, busy: false, lastActivity: event.lastActivity });
@@ -74,16 +72,13 @@ function endOfDrain(state: Draining, now: Instant, policy: Policy): OnDemandStep
   if (state.busy && !late) return stay(state);
   switch (state.reason) {
     case 'idle':
-      return state.busy ? turnBack(state, now, state.lastActivity) : stop(state, { reason: 'idle' }, now);
-    case 'admin':
-      return state.busy
-        ? turnBack(
-            state,
-            now,
-            state.lastActivity,
-            announce({ type: 'agent.sleep_refused', facts: { because: 'work at drain_timeout' } }),
-          )
-        : stop(state, { reason: 'admin' }, now);
+      return state.busy ? turnBack(state, now, state.lastActivity, policy) : stop(state, { reason: 'idle' }, now);
+    case 'admin': {
+      if (!state.busy) return stop(state, { reason: 'admin' }, now);
+      const step = turnBack(state, now, state.lastActivity, policy);
+      const refused = announce({ type: 'agent.sleep_refused', facts: { because: 'work at drain_timeout' } });
+      return { ...step, effects: [refused, ...step.effects] };
+    }
     case 'restart':
       return stop(state, { reason: 'exited', next: 'restart', problem: ILL }, now);
     default:
@@ -100,11 +95,26 @@ function observeAwake(state: Ready | Draining, seen: Sighting, now: Instant, pol
     const problem: AgentProblem = { code: 'exited', detail: seen.lastExit ?? 'its last task ended' };
     return stop(state, { reason: 'exited', next, problem }, now);
   }
-  // Others are left or on their way, but none that has passed a check: nobody may be sent to them before one does
-  // (promise H). What drains lets nobody in anyway, and must not forget what it drains for.
-  const lost = state.tasks.some(servesTraffic) && !tasks.some(servesTraffic);
-  if (state.name === 'ready' && lost && !allIll(tasks)) return start(state, 'replaced', now, policy, { tasks, busy: state.busy });
-  return stay({ ...state, tasks });
+  const next = { ...state, tasks };
+  return next.name === 'ready' ? keepServing(next, now, policy) : stay(next);
+}
+
+/** A sleep that is called off. While it drained its tasks may have changed, so it is ready only if somebody still serves. */
+function turnBack(from: Draining, now: Instant, lastActivity: Instant, policy: Policy): OnDemandStep {
+  const { busy, tasks } = from;
+  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy, lastActivity, tasks };
+  const step = keepServing(state, now, policy);
+  return { ...step, effects: [announce({ type: 'agent.ready', from: 'draining', to: 'ready' }), ...step.effects] };
+}
+
+/**
+ * Ready means that somebody serves. If nobody does any more, it is a restart when all that run are ill, and a start when
+ * others are left or on their way: nobody may be sent to them before one passes its check (promise H). What drains lets
+ * nobody in anyway, and must not forget what it drains for.
+ */
+function keepServing(state: Ready, now: Instant, policy: Policy): OnDemandStep {
+  if (state.tasks.some(servesTraffic)) return stay(state);
+  return allIll(state.tasks) ? drain(state, 'restart', now) : start(state, 'replaced', now, policy, state.tasks);
 }
 
 function healthSaid(state: Ready | Draining, check: Extract<AgentEvent, { type: 'probed' }>) {

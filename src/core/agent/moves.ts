@@ -3,7 +3,7 @@ import { type Instant, after, elapsed } from '../../std/time.ts';
 import type { AgentEffect, Announcement, Step } from './event.ts';
 import { type Policy, STOP_TIMEOUT, backoff } from './policy.ts';
 import type { AgentProblem, Draining, OnDemandState, Ready, Starting, Stopping } from './state.ts';
-import { type Tasks, canBeChecked } from './tasks.ts';
+import type { Tasks } from './tasks.ts';
 
 /**
  * The moves between on-demand states: each builds the whole new state and orders everything that entering it takes, so that
@@ -21,7 +21,7 @@ export function start(
   cause: Starting['cause'],
   now: Instant,
   policy: Policy,
-  found: { readonly tasks: Tasks; readonly busy: boolean } | null = null,
+  found: Tasks | null = null,
 ): OnDemandStep {
   const attempts = 'attempts' in from ? from.attempts : 0;
   const state: Starting = {
@@ -31,8 +31,8 @@ export function start(
     deadline: after(now, policy.startupTimeout),
     attempts,
     cause,
-    busy: found?.busy ?? false,
-    tasks: found?.tasks ?? [],
+    busy: from.busy,
+    tasks: found ?? [],
   };
   const effects: AgentEffect[] = [
     { type: 'purge-routes', because: 'starting' },
@@ -62,13 +62,6 @@ export function drain(from: Ready, reason: Draining['reason'], now: Instant): On
   return { state, effects: [announce({ type: 'agent.draining', from: 'ready', to: 'draining', facts: { reason } })] };
 }
 
-/** A sleep that is called off. What called it off is activity only where somebody called. */
-export function turnBack(from: Draining, now: Instant, lastActivity: Instant, ...effects: readonly AgentEffect[]): OnDemandStep {
-  const { busy, tasks } = from;
-  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy, lastActivity, tasks };
-  return { state, effects: [...effects, announce({ type: 'agent.ready', from: 'draining', to: 'ready' })] };
-}
-
 interface StopOrder {
   readonly reason: SleepReason;
   readonly next?: Stopping['next'];
@@ -87,6 +80,7 @@ export function stop(from: Starting | Ready | Draining, order: StopOrder, now: I
     policy: 'on-demand',
     name: 'stopping',
     since: now,
+    busy: from.busy,
     deadline: after(now, STOP_TIMEOUT),
     reason: order.reason,
     next: order.next ?? 'sleep',
@@ -113,6 +107,7 @@ export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep
         policy: 'on-demand',
         name: 'degraded',
         since: now,
+        busy: from.busy,
         attempts: from.attempts,
         notBefore: after(now, backoff(from.attempts)),
         wake: from.wake,
@@ -134,6 +129,7 @@ export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep
       policy: 'on-demand',
       name: 'sleeping',
       since: now,
+      busy: from.busy,
       attempts: from.attempts,
       notBefore: wait > 0 ? ((now + wait) as Instant) : null,
       wake: from.wake,
@@ -146,8 +142,8 @@ export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep
 /** The words that every announcement of a wake takes. Said once for each wake, however many ask for it. */
 export const wakeSaid = (cause: WakeCause): AgentEffect => announce({ type: 'agent.wake', facts: { cause } });
 
-/** Whether the whole agent is ill: it has running tasks, and every one of them fails its checks. */
+/** Whether the whole agent is ill: its tasks run, none is on its way, and every one of them fails its checks. */
 export function allIll(tasks: Tasks): boolean {
-  const running = tasks.filter(canBeChecked);
-  return running.length > 0 && running.every((task) => task.health === 'unhealthy');
+  const here = tasks.filter((task) => task.state !== 'ending');
+  return here.length > 0 && here.every((task) => task.state === 'running' && task.health === 'unhealthy');
 }

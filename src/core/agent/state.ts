@@ -12,11 +12,20 @@ export interface AgentProblem {
   readonly detail: string;
 }
 
-/** Nothing runs. A wake that may not start yet (backoff, cooldown) is remembered in `wake` until `notBefore`. */
-export interface Sleeping {
+interface OnDemand {
   readonly policy: 'on-demand';
-  readonly name: 'sleeping';
+  /** When it entered the state. */
   readonly since: Instant;
+  /**
+   * There is work. Kept in every state, also where none should be: work that was cut takes a while to end, and the agent may
+   * be up again by then. A life that began with a wrong idea of it would put the agent to sleep under the next request.
+   */
+  readonly busy: boolean;
+}
+
+/** Nothing runs. A wake that may not start yet (backoff, cooldown) is remembered in `wake` until `notBefore`. */
+export interface Sleeping extends OnDemand {
+  readonly name: 'sleeping';
   /** Failed starts in a row. */
   readonly attempts: number;
   readonly notBefore: Instant | null;
@@ -25,24 +34,18 @@ export interface Sleeping {
 }
 
 /** Tasks were ordered (or seen, when somebody else started them) and none is healthy yet. */
-export interface Starting {
-  readonly policy: 'on-demand';
+export interface Starting extends OnDemand {
   readonly name: 'starting';
-  readonly since: Instant;
   readonly deadline: Instant;
   readonly attempts: number;
   /** `adopted`: somebody else started it. `replaced`: the engine replaces tasks that ended by themselves. */
   readonly cause: WakeCause | 'restart' | 'adopted' | 'replaced';
-  readonly busy: boolean;
   readonly tasks: Tasks;
 }
 
 /** At least one task is healthy; requests go through. */
-export interface Ready {
-  readonly policy: 'on-demand';
+export interface Ready extends OnDemand {
   readonly name: 'ready';
-  readonly since: Instant;
-  readonly busy: boolean;
   /** End of the last work; counts only while not busy. */
   readonly lastActivity: Instant;
   readonly tasks: Tasks;
@@ -51,21 +54,16 @@ export interface Ready {
 /**
  * About to stop, waiting for quiet. By `idle` a call turns it back; by `admin` and for a `restart` new work is kept out.
  */
-export interface Draining {
-  readonly policy: 'on-demand';
+export interface Draining extends OnDemand {
   readonly name: 'draining';
-  readonly since: Instant;
   readonly reason: 'idle' | 'admin' | 'restart';
-  readonly busy: boolean;
   readonly lastActivity: Instant;
   readonly tasks: Tasks;
 }
 
 /** Told to stop. Left only when nothing of it is left, because two copies beside each other lose data. */
-export interface Stopping {
-  readonly policy: 'on-demand';
+export interface Stopping extends OnDemand {
   readonly name: 'stopping';
-  readonly since: Instant;
   /** When the order is given again. */
   readonly deadline: Instant;
   readonly reason: SleepReason;
@@ -81,10 +79,8 @@ export interface Stopping {
 }
 
 /** Asleep after max_restart_attempts failed starts in a row. The first call after `notBefore` tries again. */
-export interface Degraded {
-  readonly policy: 'on-demand';
+export interface Degraded extends OnDemand {
   readonly name: 'degraded';
-  readonly since: Instant;
   readonly attempts: number;
   readonly notBefore: Instant;
   readonly wake: WakeCause | null;
@@ -117,6 +113,7 @@ export const asleep = (since: Instant): Sleeping => ({
   policy: 'on-demand',
   name: 'sleeping',
   since,
+  busy: false,
   attempts: 0,
   notBefore: null,
   wake: null,

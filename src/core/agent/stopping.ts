@@ -25,7 +25,9 @@ export function fromStopping(state: Stopping, event: AgentEvent, now: Instant, p
       // The engine never said that it is gone: the order or its answer was lost, or somebody scaled it up again meanwhile.
       return stay({ ...state, orders: state.orders + 1, deadline: after(now, STOP_TIMEOUT) }, { type: 'scale', replicas: 0 });
     case 'busy':
+      return stay({ ...state, busy: true });
     case 'quiet':
+      return stay({ ...state, busy: false });
     case 'probed':
       return stay(state);
     default:

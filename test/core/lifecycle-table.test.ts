@@ -1,0 +1,12 @@
+import { describe, expect, it } from 'vitest';
+import { step } from '../../src/core/agent/step.ts';
+import { NOW, POLICY, cases, orderWords } from './lifecycle-table.ts';
+
+describe('the life cycle table', () => {
+  for (const { key, when, state, event, to, orders } of cases()) {
+    it(`${key}, ${event.type}${when === '' ? '' : `, ${when}`}: ${to}`, () => {
+      const result = step(state, event, NOW, { ...POLICY, kind: state.policy });
+      expect({ to: result.state.name, orders: result.effects.map(orderWords) }).toEqual({ to, orders });
+    });
+  }
+});
