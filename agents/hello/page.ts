@@ -26,7 +26,9 @@ export function servePage(agent: Agent, life: Life): void {
   agent.http.get('/life/stream', { exposeHeadRoute: false }, (_request, reply) => {
     const stream = agent.streams.start(reply);
     if (stream === null) return;
-    const send = async (): Promise<void> => stream.send('life', await life.view());
+    const send = async (): Promise<void> => {
+      stream.send('life', await life.view());
+    };
     void send();
     const timer = setInterval(() => void send(), 1000);
     stream.onClose(() => clearInterval(timer));

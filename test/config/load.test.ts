@@ -10,7 +10,9 @@ import { configFromText, type LoadedConfig, loadConfig } from '../../src/config/
 import { unsupported } from '../../src/config/unsupported.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'reveille-config-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
 
 function fromText(text: string, env: Readonly<Record<string, string>> = {}): LoadedConfig {
   const result = configFromText(text, join(directory, 'orchestrator.yaml'), env);
