@@ -1,0 +1,170 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { type Store, type StoredAgent, StoreError, type StoredRoute, STARTS_KEPT } from '../ports/store.ts';
+import { type Outcome, done, failed } from '../std/outcome.ts';
+import { type Millis, millisOf, wallTimeOf } from '../std/time.ts';
+import { CORRUPT, NOT_A_DATABASE, codeOf } from './errors.ts';
+import { APPLICATION_ID, STEPS, migrate, pragma } from './schema.ts';
+
+/**
+ * The daemon's memory in one SQLite file. Write-ahead log with `synchronous = NORMAL`: a commit is in the kernel's hands when
+ * the call returns, so it outlives the daemon however that dies; a power cut may take the last commits, never the file.
+ * Flushing each commit to the disk was rejected: it would hold up every request for as long as the disk takes. The file is
+ * locked for as long as it is open, which also spares the shared memory that a write-ahead log otherwise wants.
+ */
+export type StoreFailure =
+  /** It cannot be opened or written. */
+  | { readonly kind: 'unusable'; readonly detail: string }
+  /** It is not a database of ours, or no longer one. */
+  | { readonly kind: 'damaged'; readonly detail: string }
+  /** A later Reveille has written it. */
+  | { readonly kind: 'newer'; readonly detail: string };
+
+export interface StoreOptions {
+  /** Largest size of the file; a write beyond it is refused as if the disk were full. */
+  readonly bytesMax?: number;
+}
+
+export const STORE_FILE = 'reveille.db';
+const BYTES_MAX = 64 * 1024 * 1024;
+
+/** Opens the store in a directory that is there, and that {@link acquireLock} holds. */
+export function openStore(stateDir: string, options: StoreOptions = {}): Outcome<SqliteStore, StoreFailure> {
+  const file = join(stateDir, STORE_FILE);
+  let database: DatabaseSync | null = null;
+  try {
+    // Before SQLite makes it with whatever the umask allows. Its log takes over the mode of the file.
+    closeSync(openSync(file, 'a', 0o600));
+    chmodSync(file, 0o600);
+    database = new DatabaseSync(file, { timeout: 1000 });
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    const wrong = refusal(database, file);
+    if (wrong !== null) {
+      database.close();
+      return failed(wrong);
+    }
+    migrate(database);
+    return done(new SqliteStore(database, file, options.bytesMax ?? BYTES_MAX));
+  } catch (error) {
+    if (database?.isOpen === true) database.close();
+    const code = codeOf(error);
+    if (code === CORRUPT || code === NOT_A_DATABASE) return failed(damaged(file, (error as Error).message));
+    return failed({ kind: 'unusable', detail: `${file} cannot be used: ${(error as Error).message}` });
+  }
+}
+
+function refusal(database: DatabaseSync, file: string): StoreFailure | null {
+  const version = pragma(database, 'user_version');
+  const empty = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count'] === 0;
+  if (!empty && pragma(database, 'application_id') !== APPLICATION_ID) return damaged(file, 'it is a database of something else');
+  if (version > STEPS.length) {
+    const detail = `${file} was written by a later Reveille (schema ${version}, this one knows ${STEPS.length}); run that one`;
+    return { kind: 'newer', detail };
+  }
+  const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  return check === 'ok' ? null : damaged(file, String(check));
+}
+
+const damaged = (file: string, cause: string): StoreFailure => ({
+  kind: 'damaged',
+  detail: `${file} is damaged: ${cause}. Move it away to begin anew; agents made through the API and registered routes are in it`,
+});
+
+type Row = Readonly<Record<string, SQLOutputValue>>;
+
+export class SqliteStore implements Store {
+  private readonly database: DatabaseSync;
+  private readonly file: string;
+  private readonly statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync, file: string, bytesMax: number) {
+    this.database = database;
+    this.file = file;
+    const pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageSize))}`);
+  }
+
+  routes(): readonly StoredRoute[] {
+    return this.read('SELECT * FROM routes ORDER BY hostname').map((row) => ({
+      hostname: String(row['hostname']),
+      agent: String(row['agent']),
+      task: String(row['task']),
+      port: Number(row['port']),
+      createdAt: wallTimeOf(Number(row['created_at'])),
+      expiresAt: row['expires_at'] === null ? null : wallTimeOf(Number(row['expires_at'])),
+    }));
+  }
+
+  putRoute({ hostname, agent, task, port, createdAt, expiresAt }: StoredRoute): void {
+    this.write('INSERT OR REPLACE INTO routes VALUES (?, ?, ?, ?, ?, ?)', hostname, agent, task, port, createdAt, expiresAt);
+  }
+
+  deleteRoute(hostname: string): void {
+    this.write('DELETE FROM routes WHERE hostname = ?', hostname);
+  }
+
+  agents(): readonly StoredAgent[] {
+    return this.read('SELECT * FROM agents ORDER BY name').map((row) => ({
+      name: String(row['name']),
+      body: this.attempt(() => JSON.parse(String(row['body'])) as unknown),
+      createdAt: wallTimeOf(Number(row['created_at'])),
+    }));
+  }
+
+  putAgent({ name, body, createdAt }: StoredAgent): void {
+    this.write('INSERT OR REPLACE INTO agents VALUES (?, ?, ?)', name, JSON.stringify(body), createdAt);
+  }
+
+  deleteAgent(name: string): void {
+    this.write('DELETE FROM agents WHERE name = ?', name);
+  }
+
+  starts(agent: string): readonly Millis[] {
+    const rows = this.read('SELECT took FROM starts WHERE agent = ? ORDER BY id DESC LIMIT ?', agent, STARTS_KEPT);
+    return rows.map((row) => millisOf(Number(row['took']))).reverse();
+  }
+
+  addStart(agent: string, took: Millis): void {
+    this.attempt(() => {
+      this.database.exec('BEGIN');
+      try {
+        this.statement('INSERT INTO starts (agent, took) VALUES (?, ?)').run(agent, took);
+        this.statement(
+          'DELETE FROM starts WHERE agent = ?1 AND id NOT IN (SELECT id FROM starts WHERE agent = ?1 ORDER BY id DESC LIMIT ?2)',
+        ).run(agent, STARTS_KEPT);
+        this.database.exec('COMMIT');
+      } catch (error) {
+        // A full disk may have rolled it back already.
+        if (this.database.isTransaction) this.database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  close(): void {
+    if (this.database.isOpen) this.database.close();
+  }
+
+  private read(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.attempt(() => this.statement(sql).all(...values));
+  }
+
+  private write(sql: string, ...values: SQLInputValue[]): void {
+    this.attempt(() => this.statement(sql).run(...values));
+  }
+
+  private statement(sql: string): StatementSync {
+    const known = this.statements.get(sql) ?? this.database.prepare(sql);
+    this.statements.set(sql, known);
+    return known;
+  }
+
+  private attempt<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw new StoreError(`${this.file}: ${(error as Error).message}`);
+    }
+  }
+}
