@@ -98,6 +98,7 @@ function codesOf(description: CallDescription<TSchema, TSchema, TSchema>): Reado
   if (description.body !== undefined) {
     codes.add('invalid-body').add('body-too-large').add('unsupported-media-type').add('request-timeout');
   }
+  if (description.params !== undefined) codes.add('uri-too-long');
   for (const code of description.problems ?? []) codes.add(code);
   return codes;
 }

@@ -200,7 +200,7 @@ function answerHeaders(headers: IncomingHttpHeaders, { host, prefix }: Passage):
 function locationUnder(prefix: string, host: string, location: string): string {
   const [, authority, rest = ''] = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(location) ?? [];
   if (authority === undefined) return location.startsWith('/') ? prefix + location : location;
-  if (authority.toLowerCase() !== host) return location;
+  if (authority.toLowerCase() !== host.toLowerCase()) return location;
   return rest.startsWith('/') ? prefix + rest : `${prefix}/${rest}`;
 }
 

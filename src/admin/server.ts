@@ -121,7 +121,8 @@ export async function adminApp(
   app.addHook('onSend', async (_request, reply, payload) => {
     // A connection that is kept would be waited for until it times out.
     if (closing.hasBegun) void reply.header('connection', 'close');
-    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return;
+    // Nobody is there any more, and `close` has been: the alarm would not be taken back.
+    if (reply.raw.destroyed || (typeof payload !== 'string' && !Buffer.isBuffer(payload))) return;
     const late = clock.alarm(after(clock.now(), ANSWER_TIMEOUT), () => reply.raw.destroy());
     reply.raw.once('close', () => late.cancel());
   });
