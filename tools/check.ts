@@ -16,6 +16,7 @@ const STEPS: readonly Step[] = [
   { name: 'types', command: ['tsc', '--project', '.'] },
   { name: 'format', command: ['prettier', '--check', '--log-level=warn', '.'] },
   { name: 'rooms', command: ['node', 'tools/check-rooms.ts'] },
+  { name: 'docs', command: ['node', 'tools/docs.ts', '--check'] },
   { name: 'house style', command: ['vitest', 'run', '--project=unit', 'test/house'] },
 ];
 

@@ -88,7 +88,12 @@ export const AgentConfig = Type.Object(
       Type.String({ format: 'http-url' }),
       'Where it listens. swarm: `http://tasks.<service>:port`; process: a fixed port, or leave it out',
     ),
-    container: Type.Optional(Type.Object({ name: Type.String({ minLength: 1, description: 'The Swarm service' }) }, strict)),
+    container: Type.Optional(
+      Type.Object(
+        { name: Type.String({ minLength: 1, description: 'The Swarm service' }) },
+        { ...strict, description: 'What runs it, where the engine is swarm' },
+      ),
+    ),
     process: Type.Optional(
       Type.Object(
         {
@@ -100,7 +105,7 @@ export const AgentConfig = Type.Object(
             description: 'Added to the environment',
           }),
         },
-        strict,
+        { ...strict, description: 'What runs it, where the engine is process' },
       ),
     ),
     replicas: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'Tasks that a wake asks for' }),
