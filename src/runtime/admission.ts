@@ -62,7 +62,12 @@ abstract class AgentDestination implements Destination {
     if (runner.activity.inFlight >= this.house.inFlightLimit)
       return { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 1 };
     const picked = this.pick();
-    if (picked === null) return { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null };
+    if (picked === null) {
+      // No task to dial: it has none, or it is not known yet, since the engine is still being opened.
+      return this.house.engineConnected
+        ? { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null }
+        : { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: this.retryAfter() };
+    }
     return { kind: 'admitted', work: runner.activity.admit(picked.target, picked.taskId, cut) };
   }
 

@@ -1,4 +1,5 @@
 import type { Policy } from '../core/agent/policy.ts';
+import { type HttpUrl, parseHttpUrl } from '../contract/address.ts';
 import type { AgentConfig } from '../contract/config.ts';
 import type { Address, Workload } from '../ports/engine.ts';
 import type { ProbeOrder } from '../ports/probe.ts';
@@ -26,7 +27,7 @@ export interface AgentSettings {
 export function agentSettings(name: string, config: AgentConfig, fromApi: boolean): AgentSettings {
   const { health, idle } = config;
   const patterns = [config.hostname, ...config.hostnames];
-  const askedAt = health.url === null ? null : new URL(health.url);
+  const askedAt = health.url === null ? null : checkedUrl(health.url);
   return {
     name,
     config,
@@ -46,14 +47,14 @@ export function agentSettings(name: string, config: AgentConfig, fromApi: boolea
       config.policy === 'unmanaged'
         ? null
         : {
-            address: askedAt === null ? null : addressOf(askedAt),
-            path: askedAt === null ? health.path : askedAt.pathname + askedAt.search,
-            host: askedAt === null ? probeHost(patterns, name) : askedAt.host,
+            address: askedAt === null ? null : { host: askedAt.host, port: askedAt.port },
+            path: askedAt === null ? health.path : askedAt.path || '/',
+            host: askedAt === null ? probeHost(patterns, name) : `${askedAt.host}:${askedAt.port}`,
             timeout: health.timeout,
             expect: health.expect.map(statusRange),
           },
     checkInterval: health.check_interval,
-    backend: config.backend === null ? null : addressOf(new URL(config.backend)),
+    backend: config.backend === null ? null : checkedUrl(config.backend),
     fromApi,
   };
 }
@@ -74,9 +75,10 @@ export function workloadOf(settings: AgentSettings, token: string): Workload | n
   };
 }
 
-function addressOf(url: URL): Address {
-  assert(url.protocol === 'http:', 'the config was checked: only http addresses are dialled');
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
+function checkedUrl(text: string): HttpUrl {
+  const url = parseHttpUrl(text);
+  assert(url.ok, 'the config was checked: its addresses are whole');
+  return url.value;
 }
 
 /** A check carries a name that the agent knows itself by; a wildcard is none. */

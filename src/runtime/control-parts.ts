@@ -1,4 +1,4 @@
-import type { CreateAgentBody, ReloadView } from '../contract/api.ts';
+import type { ReloadView } from '../contract/api.ts';
 import type { AgentConfig, Config } from '../contract/config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
@@ -29,6 +29,11 @@ export interface ControlParts {
   readonly tokens: Tokens;
   /** Reads the config file again and compares it with the config in force; every complaint at once. */
   readonly load: (current: Config) => Outcome<Loaded, readonly string[]>;
+  /** A new config is in force: whoever else lives by it takes it over, in the same turn. */
+  readonly taken: (config: Config) => void;
   /** Checks the body of `POST /admin/agents` against the config in force; every complaint at once. */
-  readonly agentFromBody: (body: CreateAgentBody, current: Config) => Outcome<AgentConfig, readonly string[]>;
+  readonly agentFromBody: (
+    body: unknown,
+    current: Config,
+  ) => Outcome<{ readonly name: string; readonly agent: AgentConfig }, readonly string[]>;
 }

@@ -45,8 +45,8 @@ export class FleetControl implements Control {
   async open(): Promise<void> {
     const { store, log, fleet } = this.parts;
     for (const { name, body } of store.agents()) {
-      const made = this.parts.agentFromBody(body as CreateAgentBody, this.config);
-      if (made.ok && this.config.agents[name] === undefined) this.made.set(name, made.value);
+      const made = this.parts.agentFromBody(body, this.config);
+      if (made.ok && this.config.agents[name] === undefined) this.made.set(name, made.value.agent);
       else
         log.warn('agent made by API does not fit the config any more and is left out', {
           agent: name,
@@ -106,11 +106,11 @@ export class FleetControl implements Control {
     const checked = this.parts.agentFromBody(body, this.config);
     if (!checked.ok)
       return failed({ problem: 'invalid-body', detail: checked.failure.join('; '), extra: { complaints: checked.failure } });
-    const taken = this.taken(checked.value);
+    const taken = this.taken(checked.value.agent);
     if (taken !== null) return failed({ problem: 'hostname-taken', detail: `${taken} is held by another` });
     const kept = this.keeping(() => store.putAgent({ name, body, createdAt: clock.wall() }));
     if (kept !== null) return failed(kept);
-    this.made.set(name, checked.value);
+    this.made.set(name, checked.value.agent);
     this.applyNow();
     return this.agent(name);
   }
@@ -214,6 +214,7 @@ export class FleetControl implements Control {
     const { config, changes } = loaded.value;
     // What needs a restart stays as it is until then; the agents are taken over whole.
     this.config = config;
+    this.parts.taken(config);
     this.rejected = null;
     this.loadedAt = clock.wall();
     for (const name of this.made.keys()) {
@@ -242,6 +243,16 @@ export class FleetControl implements Control {
 
   subscribe(reader: (event: EventBody) => void): (() => void) | null {
     return this.parts.fleet.events.subscribe(reader);
+  }
+
+  /** Longest wait for open work when the daemon ends. */
+  get drainTimeout(): Millis {
+    return this.config.shutdown.drain_timeout;
+  }
+
+  /** Ports that the config gives to an agent, awake or not. */
+  fixedPorts(): readonly number[] {
+    return this.settings().flatMap(({ backend }) => (backend === null ? [] : [backend.port]));
   }
 
   /** Names of all agents in force. */

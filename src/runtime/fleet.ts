@@ -32,6 +32,8 @@ export interface FleetParts {
   readonly tokenOf: (agent: string) => string;
   /** Ports that the daemon itself listens on. */
   readonly ownPorts: () => readonly number[];
+  /** The agent is gone and so are its figures: whoever holds some lets go of them. */
+  readonly forgotten: (agent: string) => void;
 }
 
 export class Fleet implements Traffic {
@@ -41,6 +43,7 @@ export class Fleet implements Traffic {
   /** Whether the engine can be asked, and since when that is so. */
   engineConnected = false;
   engineSince: WallTime;
+  private opened = false;
   private readonly runners = new Map<string, AgentRunner>();
   private readonly destinations = new Map<string, Destination>();
   private table: RouteTable = routeTable([]);
@@ -65,14 +68,18 @@ export class Fleet implements Traffic {
     };
   }
 
-  /** Opens the engine and meets every agent as it is. Rejects with an EngineError when the engine cannot be opened at all. */
+  /**
+   * Opens the engine and meets every agent as it is. The hostnames are known before: whoever calls while the engine is still
+   * being opened is told to come back, not that there is nobody. Rejects with an EngineError when it cannot be opened at all.
+   */
   async open(settings: readonly AgentSettings[], limits: Limits): Promise<void> {
-    await this.parts.engine.open(this.watcher());
-    this.setConnected(true);
     this.apply(settings, limits);
-    await Promise.all(
-      [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged').map((runner) => runner.look()),
-    );
+    await this.parts.engine.open(this.watcher());
+    this.opened = true;
+    this.setConnected(true);
+    const engined = [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged');
+    for (const runner of engined) this.introduce(runner.settings);
+    await Promise.all(engined.map((runner) => runner.look()));
     this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
   }
 
@@ -130,8 +137,7 @@ export class Fleet implements Traffic {
       else if (entry.policy.kind !== runner.policy.kind) this.retire(runner);
     }
     for (const entry of settings) {
-      const workload = workloadOf(entry, this.parts.tokenOf(entry.name));
-      if (workload !== null) this.parts.engine.declare(workload);
+      if (this.opened) this.introduce(entry);
       const runner = this.runners.get(entry.name);
       if (runner === undefined) this.add(entry);
       else runner.adjust(entry);
@@ -160,7 +166,12 @@ export class Fleet implements Traffic {
     this.runners.set(settings.name, runner);
     this.destinations.set(settings.name, new ConfiguredDestination(runner, this));
     this.events.publish('agent.added', { agent: settings.name });
-    if (settings.policy.kind !== 'unmanaged') void runner.look();
+    if (this.opened && settings.policy.kind !== 'unmanaged') void runner.look();
+  }
+
+  private introduce(settings: AgentSettings): void {
+    const workload = workloadOf(settings, this.parts.tokenOf(settings.name));
+    if (workload !== null) this.parts.engine.declare(workload);
   }
 
   /**
@@ -177,6 +188,7 @@ export class Fleet implements Traffic {
       runner.activity.cut();
       // A later config may have brought it back; then the tasks are that agent's.
       if (this.runners.has(name)) return;
+      this.parts.forgotten(name);
       this.parts.metrics.forget(name);
       if (policy.kind === 'unmanaged') return;
       try {
