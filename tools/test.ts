@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { leftovers, marked } from './leftovers.ts';
+import { endLeftovers, marked } from './leftovers.ts';
 import { type Count, type Report, count } from './test-count.ts';
 
 /**
@@ -13,8 +12,6 @@ import { type Count, type Report, count } from './test-count.ts';
 const SUITES = ['unit', 'blackbox', 'prometheus'] as const;
 type Suite = (typeof SUITES)[number];
 const RESULTS = '.test-results';
-/** How long processes that are about to end may take for it. */
-const GRACE_MS = 2000;
 
 /** Test files lie in test/<suite>/; those in any other folder are of the suite `unit`. */
 function filesOf(suite: Suite): readonly string[] {
@@ -45,25 +42,6 @@ function read(reportFile: string): Report | null {
   }
 }
 
-/** One sentence for each process that is still there; they are ended then, or the next run would meet them. */
-async function endLeftovers(mark: string): Promise<readonly string[]> {
-  const deadline = performance.now() + GRACE_MS;
-  for (;;) {
-    const left = leftovers(mark);
-    if (left === null) {
-      console.log('Processes left behind were not looked for: this system has no /proc.');
-      return [];
-    }
-    if (left.length === 0) return [];
-    if (performance.now() < deadline) {
-      await pause(50);
-      continue;
-    }
-    for (const { pid } of left) process.kill(pid, 'SIGKILL');
-    return left.map(({ pid, command }) => `A process was left behind, and is ended now: ${pid} ${command}`);
-  }
-}
-
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !(SUITES as readonly string[]).includes(name));
 if (unknown.length > 0) {
@@ -75,7 +53,9 @@ mkdirSync(RESULTS, { recursive: true });
 const mark = randomUUID();
 const counts: Count[] = [];
 for (const suite of SUITES) if (named.length === 0 || named.includes(suite)) counts.push(await run(suite, mark));
-const strays = await endLeftovers(mark);
+const left = await endLeftovers(mark);
+if (left === null) console.log('Processes left behind were not looked for: this system has no /proc.');
+const strays = (left ?? []).map(({ pid, command }) => `A process was left behind, and is ended now: ${pid} ${command}`);
 counts.push({ passed: 0, failed: strays.length, complaints: strays });
 
 for (const { complaints } of counts) for (const complaint of complaints) console.log(complaint);
