@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { configPage } from './docs/config.ts';
 import { eventsPage } from './docs/events.ts';
+import { lifecyclePage } from './docs/lifecycle.ts';
 import { metricsPage } from './docs/metrics.ts';
 import type { Page } from './docs/page.ts';
 import { problemsPage } from './docs/problems.ts';
@@ -9,7 +10,7 @@ import { problemsPage } from './docs/problems.ts';
  * `npm run docs` writes the pages of docs/ that are made from code. With `--check` it writes nothing and fails when one of
  * them is not what the code would make now, so that the reference cannot fall behind.
  */
-const PAGES: readonly Page[] = [configPage, problemsPage, metricsPage, eventsPage];
+const PAGES: readonly Page[] = [configPage, problemsPage, metricsPage, eventsPage, lifecyclePage];
 
 const checkOnly = process.argv.includes('--check');
 mkdirSync('docs', { recursive: true });
