@@ -247,7 +247,6 @@ export class PublicServer implements Front {
 
 const INPUT_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
-  HPE_INVALID_VERSION: 'http-version',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 };
 

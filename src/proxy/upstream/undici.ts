@@ -107,6 +107,8 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
   private connected = false;
   /** A byte of an answer has come. */
   private answering = false;
+  /** The answer is a 304, which ends with its head. */
+  private headOnly = false;
   private over = false;
   private dispatching = false;
   private abortExchange: (() => void) | null = null;
@@ -167,6 +169,7 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
     } else if (status < 200) {
       this.caller.informed(status, textOf(raw));
     } else {
+      this.headOnly = status === 304;
       this.caller.responded(status, reason, textOf(raw));
     }
     return true;
@@ -202,6 +205,13 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
 
   private settle(error: Error): void {
     if (this.over) return;
+    // A 304 may say how long the answer would have been (RFC 9110 section 8.6). Undici misses a body of that length.
+    if (this.headOnly && 'code' in error && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.over = true;
+      this.upstream.discard(this.lane);
+      this.caller.ended([]);
+      return;
+    }
     const { problem, detail } = failureOf(error, this.connected);
     if (problem === 'upstream-broken' && this.mayRetry()) {
       this.retried = true;
