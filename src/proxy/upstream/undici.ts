@@ -107,6 +107,8 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
   private connected = false;
   /** A byte of an answer has come. */
   private answering = false;
+  /** The head of the answer has come. */
+  private responded = false;
   /** The answer is a 304, which ends with its head. */
   private headOnly = false;
   private over = false;
@@ -169,6 +171,7 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
     } else if (status < 200) {
       this.caller.informed(status, textOf(raw));
     } else {
+      this.responded = true;
       this.headOnly = status === 304;
       this.caller.responded(status, reason, textOf(raw));
     }
@@ -212,7 +215,7 @@ class Attempt implements Forwarding, Dispatcher.DispatchHandler {
       this.caller.ended([]);
       return;
     }
-    const { problem, detail } = failureOf(error, this.connected);
+    const { problem, detail } = failureOf(error, this.connected, this.responded);
     if (problem === 'upstream-broken' && this.mayRetry()) {
       this.retried = true;
       this.connected = false;
@@ -247,14 +250,21 @@ function textOf(raw: readonly Buffer[]): string[] {
   return text;
 }
 
-function failureOf(error: Error, connected: boolean): { readonly problem: UpstreamProblem; readonly detail: string } {
+function failureOf(
+  error: Error,
+  connected: boolean,
+  responded: boolean,
+): { readonly problem: UpstreamProblem; readonly detail: string } {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const detail = code === '' || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return { problem: 'internal-error', detail };
   if (code === CONNECT_TIMEOUT) return { problem: 'upstream-timeout', detail };
   if (!connected) return { problem: 'upstream-refused', detail };
   const isNonsense =
-    (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') ||
+    // Its code is not always set. An end in the middle is a parser's error too, but not nonsense.
+    (error.name === 'HTTPParserError' && !error.message.includes('EOF')) ||
+    // Undici's word for any fault of a head that has a Content-Length.
+    (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !responded) ||
     code === 'UND_ERR_HEADERS_OVERFLOW' ||
     (code === 'UND_ERR_SOCKET' && error.message === 'bad upgrade');
   return { problem: isNonsense ? 'upstream-invalid' : 'upstream-broken', detail };

@@ -1,0 +1,233 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { millisOf } from '../../src/std/time.ts';
+import { Bench, problemOf, statusOf } from './support/bench.ts';
+import { DeafListener } from './support/deaf-listener.ts';
+import { answering, OK, type RawConnection, until } from './support/raw.ts';
+
+/** Each limit of the public port: at it, all is well; one over, there is one clear answer. */
+let bench: Bench;
+afterEach(() => bench.close());
+
+const silent = (): void => undefined;
+const GET = 'GET / HTTP/1.1\r\nHost: kai.test\r\n\r\n';
+
+/** Lets real I/O happen between steps of simulated time. */
+async function advance(ms: number): Promise<void> {
+  for (let gone = 0; gone < ms; gone += ms / 10) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await bench.clock.advance(ms / 10);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('sizes', () => {
+  test('uri_bytes: 8192 pass, 8193 are 414', async () => {
+    bench = await Bench.open();
+    expect(statusOf(await bench.get('', `/${'a'.repeat(8191)}`))).toBe(200);
+    const over = await bench.get('', `/${'a'.repeat(8192)}`);
+    expect(statusOf(over)).toBe(414);
+    expect(problemOf(over)).toBe('uri-too-long');
+  });
+
+  test('header_bytes: a head of exactly 32 KB passes, one byte more is 431', async () => {
+    bench = await Bench.open();
+    const start = 'GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\nX: ';
+    const room = 32 * 1024 - start.length - 4;
+    expect(statusOf(await bench.exchange(`${start}${'x'.repeat(room)}\r\n\r\n`))).toBe(200);
+    const over = await bench.exchange(`${start}${'x'.repeat(room + 1)}\r\n\r\n`);
+    expect(statusOf(over)).toBe(431);
+    expect(problemOf(over)).toBe('headers-too-large');
+  });
+
+  test('header_bytes: a head that never stops growing is 431 by the parser, as the same problem', async () => {
+    bench = await Bench.open();
+    const over = await bench.exchange(`GET / HTTP/1.1\r\nHost: kai.test\r\nX: ${'x'.repeat(64 * 1024)}`);
+    expect(statusOf(over)).toBe(431);
+    expect(problemOf(over)).toBe('headers-too-large');
+  });
+
+  test('header_lines: 200 pass whole, 201 are 431 and never a truncated set (CVE-2026-58044)', async () => {
+    bench = await Bench.open();
+    const lines = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: ${at}\r\n`).join('');
+    expect(statusOf(await bench.get(lines(198)))).toBe(200);
+    expect(bench.backend.received).toContain('X-197: 197');
+    const over = await bench.get(lines(199));
+    expect(statusOf(over)).toBe(431);
+    expect(bench.agent.admitted).toBe(1);
+  });
+
+  test('connections: the last allowed one is served, the next is 503 connection-limit; one that ends makes room', async () => {
+    bench = await Bench.open({ limits: { connections: 2 } });
+    const first = await bench.client();
+    const second = await bench.client();
+    await first.send(GET).until('ok');
+    await second.send(GET).until('ok');
+    const over = await bench.exchange(GET);
+    expect(statusOf(over)).toBe(503);
+    expect(problemOf(over)).toBe('connection-limit');
+    expect(bench.metrics.values.get('refused_total{problem="connection-limit"}')).toBe(1);
+    first.socket.destroy();
+    await until(() => first.closed, 'the end of the first');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(statusOf(await bench.get())).toBe(200);
+  });
+});
+
+describe('times', () => {
+  test('first_byte: at the limit the agent is still waited for, after it the answer is 504', async () => {
+    bench = await Bench.open({ script: silent, limits: { first_byte: millisOf(10_000) } });
+    const client = await bench.client();
+    client.send(GET);
+    const agent = await bench.backend.connection(0);
+    await agent.until('\r\n\r\n');
+    await advance(9_900);
+    expect(client.received).toBe('');
+    await advance(300);
+    const answer = await client.until('}');
+    expect(statusOf(answer)).toBe(504);
+    expect(problemOf(answer)).toBe('upstream-timeout');
+    await until(() => agent.closed, 'the end of the connection to the agent');
+    expect(bench.agent.open).toBe(0);
+  });
+
+  test('first_byte counts from the last byte of the upload: a long honest one is not cut', async () => {
+    bench = await Bench.open({ script: silent, limits: { first_byte: millisOf(10_000), body_idle: millisOf(60_000) } });
+    const client = await bench.client();
+    client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: 5\r\n\r\n');
+    for (const byte of 'hello') {
+      await advance(8_000);
+      client.send(byte);
+      await until(() => bench.backend.received.endsWith(byte), 'the byte');
+    }
+    (await bench.backend.connection(0)).send(OK);
+    await client.until('ok');
+  });
+
+  test('connect: an agent that takes no connection is waited for until limits.connect, then it is 504', async () => {
+    bench = await Bench.open({ limits: { connect: millisOf(2_000) } });
+    const deaf = await DeafListener.open();
+    try {
+      bench.agent.target = { key: 'deaf', address: { host: '127.0.0.1', port: deaf.port } };
+      const client = await bench.client();
+      client.send(GET);
+      await until(() => bench.agent.open === 1, 'the request');
+      await advance(1_900);
+      expect(client.received).toBe('');
+      await advance(300);
+      expect(problemOf(await client.until('}'))).toBe('upstream-timeout');
+      expect(bench.agent.open).toBe(0);
+    } finally {
+      deaf.close();
+    }
+  });
+
+  test('body_idle: an upload that pauses longer than that is 408, and the agent is let go', async () => {
+    bench = await Bench.open({ script: silent, limits: { body_idle: millisOf(10_000) } });
+    const client = await bench.client();
+    client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: 10\r\n\r\nabc');
+    const agent = await bench.backend.connection(0);
+    await agent.until('abc');
+    await advance(9_900);
+    client.send('d');
+    await agent.until('abcd');
+    await advance(9_900);
+    expect(client.received).toBe('');
+    await advance(300);
+    const answer = await client.untilClosed();
+    expect(statusOf(answer)).toBe(408);
+    expect(problemOf(answer)).toBe('request-timeout');
+    await until(() => agent.closed, 'the end of the connection to the agent');
+    expect(bench.agent.open).toBe(0);
+  });
+
+  test('body_idle: waiting for a slow agent is not the pause of a client', async () => {
+    bench = await Bench.open({
+      script: (connection: RawConnection) => connection.socket.pause(),
+      limits: { body_idle: millisOf(10_000) },
+    });
+    const client = await bench.client();
+    client.send(`POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: ${64 * 1024 * 1024}\r\n\r\n`);
+    const block = Buffer.alloc(1024 * 1024);
+    for (let sent = 0; sent < 64; sent += 1) client.socket.write(block);
+    await bench.backend.connection(0);
+    let before = -1;
+    while (before !== client.socket.writableLength) {
+      before = client.socket.writableLength;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(before).toBeGreaterThan(0);
+    await advance(30_000);
+    expect(client.closed).toBe(false);
+    expect(bench.agent.open).toBe(1);
+  });
+
+  test('body_idle: a client that takes no byte of what waits for it is cut; one that takes some is not', async () => {
+    const flood = (connection: RawConnection): void =>
+      void connection.socket.once('data', () => {
+        connection.send('HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n');
+        const block = Buffer.alloc(1024 * 1024);
+        for (let sent = 0; sent < 64; sent += 1) connection.socket.write(block);
+      });
+    bench = await Bench.open({ script: flood, limits: { body_idle: millisOf(10_000) } });
+    const client = await bench.client();
+    client.send(GET);
+    await client.until('200 OK');
+    client.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await advance(9_000);
+    expect(bench.agent.open).toBe(1);
+    const before = client.bytes;
+    client.socket.resume();
+    await until(() => client.bytes > before + 8 * 1024 * 1024, 'some of it');
+    client.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await advance(9_000);
+    expect(bench.agent.open).toBe(1);
+    await advance(2_000);
+    expect(bench.agent.open).toBe(0);
+    client.socket.resume();
+    await client.untilClosed();
+  });
+
+  test('body_idle: the rest of a body that nobody wants is dropped for so long, then the connection ends', async () => {
+    bench = await Bench.open({ limits: { body_idle: millisOf(10_000) } });
+    bench.agent.current = 'sleeping';
+    const client = await bench.client();
+    client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: 100\r\n\r\nabc');
+    await client.until('"agent"');
+    await advance(9_800);
+    expect(client.closed).toBe(false);
+    await advance(400);
+    await client.untilClosed();
+  });
+
+  test('keep_alive: an idle connection is announced that long, and then ended by the daemon', async () => {
+    bench = await Bench.open({ limits: { keep_alive: millisOf(125_000) } });
+    const client = await bench.client();
+    expect(await client.send(GET).until('ok')).toContain('Keep-Alive: timeout=125');
+    bench.server.reconfigure({
+      limits: { ...bench.server.limits, keep_alive: millisOf(1) },
+      trustedProxies: [],
+      logRequests: 'none',
+    });
+    const brief = await bench.client();
+    await brief.send(GET).until('ok');
+    await brief.untilClosed();
+    expect(client.closed).toBe(false);
+  });
+
+  test('upstream_idle: an idle connection to an agent is ended after that', async () => {
+    bench = await Bench.open({ script: answering(OK), limits: { upstream_idle: millisOf(1) } });
+    await bench.get();
+    const agent = await bench.backend.connection(0);
+    await until(() => agent.closed, 'the end of the idle connection');
+    expect(statusOf(await bench.get())).toBe(200);
+  });
+
+  test('while nothing is open no alarm is set', async () => {
+    bench = await Bench.open();
+    await bench.get();
+    await advance(1_000);
+    expect(bench.clock.pending).toBe(0);
+  });
+});
