@@ -41,7 +41,9 @@ interface Page {
 }
 
 function compose(): Page {
-  const [html, style, script] = [read('page.html'), read('page.css') + read('sky.css'), read('page.js')];
+  const html = read('page.html');
+  const style = ['page.css', 'sky.css'].map(read).join('');
+  const script = ['life.js', 'paint.js', 'work.js'].map(read).join('');
   // Replaced by functions: in a replacement that is text, `$&` and the like have a meaning.
   const [before, after] = html
     .replace('<!-- style -->', () => `<style>${style}</style>`)
