@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { bench, reveille, toStub } from './reveille.ts';
+import { reply, stream } from './stub-daemon.ts';
+import { EVIL, HEALTH, KAI, SERVICE } from './views.ts';
+
+const stub = bench();
+
+describe('what a daemon says is printed as aligned text', () => {
+  test('status', async () => {
+    stub.daemon.answers.set('GET /admin/health', reply(HEALTH));
+    expect(await reveille(['status'], toStub(stub))).toMatchObject({
+      exit: 0,
+      err: '',
+      out: `status             ok
+up                 2h 0m
+engine             process, connected since 2026-01-01T00:00:00.000Z
+agents             2, of which 1 ready and 1 sleeping
+websockets         3
+registered routes  1
+config             loaded 2026-01-01T00:00:00.000Z`,
+    });
+    expect(stub.daemon.authorizations).toEqual(['Bearer sesame']);
+  });
+
+  test('agents', async () => {
+    stub.daemon.answers.set('GET /admin/agents', reply([EVIL, KAI]));
+    expect((await reveille(['agents'], toStub(stub))).out).toBe(
+      `NAME  STATE     POLICY     TASKS  REQUESTS  WEBSOCKETS  SLEEPS AT                 HOSTNAME
+evil  degraded  on-demand  1/1    0         0           -                         evil.example.com
+kai   ready     on-demand  1/1    12        3           2026-01-01T00:40:00.000Z  kai.example.com`,
+    );
+  });
+
+  test('no agents', async () => {
+    stub.daemon.answers.set('GET /admin/agents', reply([]));
+    stub.daemon.answers.set('GET /admin/services', reply([]));
+    expect((await reveille(['agents'], toStub(stub))).out).toBe('There are no agents.');
+    expect((await reveille(['routes'], toStub(stub))).out).toBe('There are no routes.');
+  });
+
+  test('agent', async () => {
+    stub.daemon.answers.set('GET /admin/agents/evil', reply(EVIL));
+    expect((await reveille(['agent', 'evil'], toStub(stub))).out).toBe(`name           evil
+state          degraded since 2026-01-01T00:00:00.000Z
+problem        exited: \\u001b[2Jgone\\u000a
+failed starts  5
+policy         on-demand
+hostnames      evil.example.com
+tasks          1 running, 1 wanted, 1 at most
+requests       0
+websockets     0
+last activity  2026-01-01T00:10:00.000Z
+idle timeout   30m`);
+  });
+
+  test('wake and sleep', async () => {
+    stub.daemon.answers.set('POST /admin/agents/kai/wake', reply({ status: 'waking' }, 202));
+    stub.daemon.answers.set('POST /admin/agents/kai/wake?wait=1m', reply({ status: 'ready' }));
+    stub.daemon.answers.set('POST /admin/agents/kai/wake?wait=90s', reply({ status: 'ready' }));
+    stub.daemon.answers.set('POST /admin/agents/kai/sleep', reply({ status: 'sleeping' }, 202));
+    stub.daemon.answers.set('POST /admin/agents/kai/sleep?force=true', reply({ status: 'sleeping' }, 202));
+    expect(await reveille(['wake', 'kai'], toStub(stub))).toMatchObject({ exit: 0, out: 'kai is being woken' });
+    expect(await reveille(['wake', 'kai', '--wait'], toStub(stub))).toMatchObject({ exit: 0, out: 'kai is ready' });
+    expect(await reveille(['wake', '--wait', '--timeout', '90s', 'kai'], toStub(stub))).toMatchObject({
+      exit: 0,
+      out: 'kai is ready',
+    });
+    expect(await reveille(['sleep', 'kai'], toStub(stub))).toMatchObject({ exit: 0, out: 'kai is going to sleep' });
+    expect(await reveille(['sleep', 'kai', '--force'], toStub(stub))).toMatchObject({ exit: 0 });
+    expect(await reveille(['wake', 'kai', '--timeout', '5s'], toStub(stub))).toMatchObject({ exit: 2 });
+    expect(await reveille(['wake', 'kai', '--wait', '--timeout', 'soon'], toStub(stub))).toMatchObject({ exit: 2 });
+  });
+
+  test('routes, static and registered', async () => {
+    stub.daemon.answers.set('GET /admin/agents', reply([KAI]));
+    stub.daemon.answers.set('GET /admin/services', reply([SERVICE]));
+    expect((await reveille(['routes'], toStub(stub))).out).toBe(
+      `HOSTNAME                 AGENT  KIND        TARGET                 EXPIRES AT
+*.kai.example.com        kai    static      -                      -
+kai.example.com          kai    static      -                      -
+preview.kai.example.com  kai    registered  http://127.0.0.1:3000  -`,
+    );
+  });
+
+  test('reload', async () => {
+    stub.daemon.answers.set(
+      'POST /admin/reload',
+      reply({ added: ['a'], removed: [], changed: ['b', 'c'], restart_needed: ['listen'] }),
+    );
+    expect((await reveille(['reload'], toStub(stub))).out).toBe('added: a\nchanged: b, c\nat the next start: listen');
+    stub.daemon.answers.set('POST /admin/reload', reply({ added: [], removed: [], changed: [], restart_needed: [] }));
+    expect((await reveille(['reload'], toStub(stub))).out).toBe('nothing has changed');
+  });
+
+  test('events, one a line, until the daemon ends the stream', async () => {
+    const event = {
+      id: 1,
+      type: 'agent.ready',
+      agent: 'kai',
+      at: '2026-01-01T00:00:00.000Z',
+      from: 'starting',
+      to: 'ready',
+      ms: 42,
+    };
+    const odd = { id: 2, type: 'agent.degraded', agent: 'kai', at: 'now', problem: '\u001b[2J "x"' };
+    const text = `: hello\n\nid: 1\nevent: agent.ready\ndata: ${JSON.stringify(event)}\n\nevent: agent.degraded\r\ndata: ${JSON.stringify(odd)}\r\n\r\n`;
+    stub.daemon.answers.set(
+      'GET /admin/events',
+      stream(text, (response) => response.end()),
+    );
+    expect(await reveille(['events'], toStub(stub))).toMatchObject({
+      exit: 69,
+      out: '2026-01-01T00:00:00.000Z agent.ready kai starting -> ready ms=42\nnow agent.degraded kai problem="\\u001b[2J \\"x\\""',
+      err: 'reveille: the daemon ended the stream of events',
+    });
+    const lines = (await reveille(['events', '--json'], toStub(stub))).out.split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([event, odd]);
+  });
+
+  test('version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect((await reveille(['version'], toStub(stub))).out).toBe(`reveille ${version} on Node.js ${process.versions.node}`);
+    expect((await reveille(['--version'], toStub(stub))).out).toBe(`reveille ${version} on Node.js ${process.versions.node}`);
+    expect(JSON.parse((await reveille(['version', '--json'], toStub(stub))).out)).toEqual({
+      version,
+      node: process.versions.node,
+    });
+  });
+});
+
+test('with --json it is what the daemon said, with nothing that moves a cursor', async () => {
+  stub.daemon.answers.set('GET /admin/health', reply(HEALTH));
+  stub.daemon.answers.set('GET /admin/agents', reply([EVIL, KAI]));
+  stub.daemon.answers.set('GET /admin/agents/evil', reply(EVIL));
+  stub.daemon.answers.set('GET /admin/services', reply([SERVICE]));
+  stub.daemon.answers.set('POST /admin/agents/kai/wake', reply({ status: 'waking' }, 202));
+  stub.daemon.answers.set('POST /admin/agents/kai/sleep', reply({ status: 'sleeping' }, 202));
+  stub.daemon.answers.set('POST /admin/reload', reply({ added: ['\u009b2J'], removed: [], changed: [], restart_needed: [] }));
+  const fixed = { agent: 'kai', kind: 'static', target: null, created_at: null, expires_at: null };
+  const expected: readonly (readonly [readonly string[], unknown])[] = [
+    [['status'], HEALTH],
+    [['agents'], [EVIL, KAI]],
+    [['agent', 'evil'], EVIL],
+    [['wake', 'kai'], { status: 'waking' }],
+    [['sleep', 'kai'], { status: 'sleeping' }],
+    [['reload'], { added: ['\u009b2J'], removed: [], changed: [], restart_needed: [] }],
+  ];
+  for (const [argv, value] of expected) {
+    const { exit, out } = await reveille(['--json', ...argv], toStub(stub));
+    expect([exit, JSON.parse(out)]).toEqual([0, JSON.parse(JSON.stringify(value))]);
+    expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  }
+  stub.daemon.answers.set('GET /admin/agents', reply([KAI]));
+  expect(JSON.parse((await reveille(['routes', '--json'], toStub(stub))).out)).toEqual([
+    { hostname: '*.kai.example.com', ...fixed },
+    { hostname: 'kai.example.com', ...fixed },
+    { ...SERVICE, kind: 'registered' },
+  ]);
+});
