@@ -128,7 +128,8 @@ function problemsOf(codes: ReadonlySet<ProblemCode>): Record<string, unknown> {
 const ABOUT = `The internal port of Reveille. Errors are application/problem+json (RFC 9457); the \`type\` ends in the code and
 \`instance\` is the request id, which X-Request-Id carries too. Times are RFC 3339 in UTC, lengths of time are text such as
 \`30s\`. Every call but the open ones wants \`Authorization: Bearer <token>\`. An agent with several tasks says which one it is
-with X-Reveille-Task. Requests that a browser sends for another page (Origin, Sec-Fetch-Site) change nothing and get 403.
+with X-Reveille-Task. Requests that a browser sends for a web page (Origin, Sec-Fetch-Site) change nothing and get 403. Open
+figures are told over loopback only to who calls the port by a loopback name or address, or brings the admin token.
 
 \`/agents/{name}/...\`, which is not listed, passes any HTTP request on to an agent as if it had come to its hostname. It takes
 the admin token, serves no WebSocket, and keeps tokens and cookies from the agent.`;

@@ -118,8 +118,8 @@ function passageOf(request: FastifyRequest, control: Control): Passage {
   const prefix = `/agents/${name}`;
   const target = request.raw.url ?? '';
   const rest = target.slice(prefix.length);
-  // Also where the name came percent-encoded or the target in absolute form.
-  if (!target.startsWith(prefix) || !/^(?:[/?]|$)/.test(rest)) throw new Problem('bad-request', 'Write the path as it is');
+  // The router has decoded the name; where it came percent-encoded, nothing is cut off by a length that is not its own.
+  if (!target.startsWith(prefix)) throw new Problem('bad-request', 'Write the name of the agent as it is');
   if (AMBIGUOUS.test(rest.split('?', 1)[0] ?? '')) {
     throw new Problem('bad-request', 'The path has segments that are read differently by different programs');
   }

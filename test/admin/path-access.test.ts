@@ -99,6 +99,8 @@ describe('path access', () => {
       '/agents/kai//evil.example/x',
       '/agents/kai/%5cevil.example',
       '/agents/kai/x#fragment',
+      '/agents/kai#fragment',
+      '/agents/kai;x/y',
       '/agents/k%61i/x',
       '/agents/kai%2fx',
       'http://127.0.0.1/agents/kai/x',

@@ -30,13 +30,16 @@ export async function readUntil(socket: Socket, wanted: string): Promise<string>
   let text = '';
   return new Promise((resolve, reject) => {
     const hear = (chunk: Buffer): void => {
+      const from = Math.max(0, text.length - wanted.length);
       text += chunk.toString('latin1');
-      if (!text.includes(wanted)) return;
+      if (!text.includes(wanted, from)) return;
       socket.off('data', hear);
       resolve(text);
     };
     socket.on('data', hear);
-    socket.once('close', () => reject(new Error(`closed before ${JSON.stringify(wanted)} came: ${JSON.stringify(text)}`)));
+    socket.once('close', () =>
+      reject(new Error(`closed before ${JSON.stringify(wanted)} came: ${JSON.stringify(text.slice(-300))}`)),
+    );
   });
 }
 
