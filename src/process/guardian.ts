@@ -77,6 +77,7 @@ export class Guardian {
       this.ended(shell, signal ?? `exit code ${String(code)}`);
     });
     for (const group of this.groups) this.say('+', group);
+    this.log.debug('guardian started', { pid: shell.pid ?? null });
   }
 
   watch(group: number): void {

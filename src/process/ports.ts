@@ -25,29 +25,30 @@ export class PortPool {
 
   /** Holds a port until {@link free}: `fixed`, or any that nobody listens on. */
   async take(fixed: number | null): Promise<Outcome<number, string>> {
+    const reserved = this.reserved();
     if (fixed !== null) {
-      if (this.isTaken(fixed)) return failed(`port ${fixed} is held by another task or by the daemon itself`);
+      if (reserved.has(fixed) || this.held.has(fixed))
+        return failed(`port ${fixed} is held by another task or by the daemon itself`);
       this.held.add(fixed);
       return done(fixed);
     }
     const start = randomInt(FIRST, LAST + 1);
-    for (let step = 0; step < TRIES; step += 1) {
-      const port = FIRST + ((start - FIRST + step) % (LAST - FIRST + 1));
-      if (this.isTaken(port)) continue;
+    const count = LAST - FIRST + 1;
+    let tries = 0;
+    for (let step = 0; step < count && tries < TRIES; step += 1) {
+      const port = FIRST + ((start - FIRST + step) % count);
+      if (reserved.has(port) || this.held.has(port)) continue;
+      tries += 1;
       // Held before it is tried: two starts at once must not try the same one.
       this.held.add(port);
       if (await canListen(this.host, port)) return done(port);
       this.held.delete(port);
     }
-    return failed(`no free port found among ${TRIES} from ${start} on`);
+    return failed(`no free port found in ${tries} tries between ${FIRST} and ${LAST}`);
   }
 
   free(port: number): void {
     this.held.delete(port);
-  }
-
-  private isTaken(port: number): boolean {
-    return this.held.has(port) || this.reserved().has(port);
   }
 }
 

@@ -34,7 +34,12 @@ export async function sweep(record: ProcessRecord, clock: Clock, log: Log, grace
     log.warn('ending what an earlier daemon left running', { pid, agent: entry?.agent ?? null, task: entry?.task ?? null });
   }
   if (leftovers.length > 0) await end(find, (group) => groups.has(group), clock, log, grace);
-  drop(record, recorded);
+  // Who would not end is kept on record, for the start after this one.
+  const stubborn = new Set(find().map(({ group }) => group));
+  drop(
+    record,
+    recorded.filter(({ pid }) => pid === null || !stubborn.has(pid)),
+  );
 }
 
 function isSameProcess({ pid, start, boot }: RecordedTask, now: string | null): boolean {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Outcome, done, failed } from '../std/outcome.ts';
@@ -61,7 +61,11 @@ export function acquireLock(stateDir: string): Outcome<StateLock, LockFailure> {
 
 /** Nobody else may open it, or they could lock us out. Only ever makes it: see above for why an existing one is left alone. */
 function makePrivate(file: string): void {
-  if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 function readPid(file: string): number | null {

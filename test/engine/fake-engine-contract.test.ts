@@ -7,7 +7,7 @@ import { type EngineHarness, engineContract } from './contract.ts';
 for (const name of ['process', 'swarm'] as const) {
   engineContract(
     `the fake engine as ${name}`,
-    { embedded: name === 'process', hasEnvironment: false },
+    { embedded: name === 'process', restartsAfterMs: [1000, 2000], hasEnvironment: false },
     async (): Promise<EngineHarness> => {
       const clock = new SimClock();
       const engine = new FakeEngine(clock, { name });

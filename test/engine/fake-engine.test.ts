@@ -102,6 +102,18 @@ describe('the fake engine on script', () => {
     expect(watcher.latest('kai')?.wanted).toBe(2);
   });
 
+  test('an on-demand agent stays down once its last task has ended, though another was to be replaced', async () => {
+    const { clock, engine, watcher } = await opened();
+    await engine.scale('kai', 2);
+    await clock.advance(400);
+    engine.exit('kai');
+    await clock.advance(500);
+    expect(watcher.latest('kai')).toMatchObject({ wanted: 2, converging: true });
+    engine.exit('kai');
+    await clock.advance(60_000);
+    expect(watcher.latest('kai')).toEqual({ wanted: 2, tasks: [], converging: false, lastExit: 'exit code 1' });
+  });
+
   test('as Swarm it starts beside an old task, which is counted, and asks nobody to drain', async () => {
     const { clock, engine, watcher } = await opened({ name: 'swarm' });
     await engine.scale('kai', 2);

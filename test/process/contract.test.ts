@@ -2,7 +2,7 @@ import type { Task } from '../../src/ports/engine.ts';
 import { engineContract } from '../engine/contract.ts';
 import { AGENT_FILE, makeRig, output, workload } from './rig.ts';
 
-engineContract('the process engine', { embedded: true, hasEnvironment: true }, async () => {
+engineContract('the process engine', { embedded: true, restartsAfterMs: [1000, 2000], hasEnvironment: true }, async () => {
   // A back-off of seconds passes in tenths of them.
   const rig = makeRig({ speed: 10 });
   const ask = async (task: Task, path: string): Promise<Response> => {

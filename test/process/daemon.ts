@@ -1,0 +1,35 @@
+import { ProcessEngine } from '../../src/process/engine.ts';
+import { RecordingWatcher } from '../support/recording-watcher.ts';
+import { RecordingLog } from '../support/recording-log.ts';
+import { ScaledClock } from '../support/scaled-clock.ts';
+import { output, script, workload } from './rig.ts';
+
+/**
+ * The smallest daemon: it runs one agent on the state_dir it is given, says which processes there are, and waits to be
+ * killed. The agent has a child in its group and one that has left it; none of them ends on SIGTERM.
+ */
+const STAY = `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000);`;
+const FAMILY = `
+  const { spawn } = require('node:child_process');
+  const stay = (detached) => spawn(process.execPath, ['--eval', ${JSON.stringify(`${STAY} console.log('up')`)}], { detached, stdio: ['ignore', 'pipe', 'ignore'] });
+  const family = [stay(false), stay(true)];
+  ${STAY}
+  let up = 0;
+  for (const each of family) each.stdout.once('data', () => (up += 1) === 2 && console.log('pids', process.pid, ...family.map((each) => each.pid)));
+`;
+
+const stateDir = process.argv[2] ?? '';
+const log = new RecordingLog();
+const engine = new ProcessEngine({
+  clock: new ScaledClock(),
+  log,
+  stateDir,
+  host: '127.0.0.1',
+  reveilleUrl: () => 'http://127.0.0.1:9180',
+  reservedPorts: () => new Set(),
+});
+await engine.open(new RecordingWatcher());
+engine.declare(workload(script(FAMILY)));
+await engine.scale('kai', 1);
+const [, leader, inGroup, apart] = (await output(log, 'pids ')).split(' ').map(Number);
+process.stdout.write(`${JSON.stringify({ leader, inGroup, apart, guardian: engine.guardianPid })}\n`);

@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PortPool } from '../../src/process/ports.ts';
+
+/** Listens on some port that the pool might give away. */
+async function occupied(): Promise<number> {
+  for (let port = 21_000; ; port += 1) {
+    const server: Server = createServer();
+    const listening = once(server, 'listening');
+    server.listen(port, '127.0.0.1');
+    const free = await listening.then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    onTestFinished(() => void server.close());
+    return port;
+  }
+}
+
+/** Everything but these is reserved. */
+const allBut = (...ports: readonly number[]): ReadonlySet<number> =>
+  new Set(Array.from({ length: 12_768 }, (_, index) => 20_000 + index).filter((port) => !ports.includes(port)));
+
+describe('ports for tasks', () => {
+  test('one that somebody else listens on is passed over, one that was given is not given again until it is free', async () => {
+    const taken = await occupied();
+    const pool = new PortPool('127.0.0.1', () => allBut(taken, taken + 7, taken + 9));
+    const first = await pool.take(null);
+    const second = await pool.take(null);
+    const ports = [first, second].map((each) => (each.ok ? each.value : 0)).sort();
+    expect(ports).toEqual([taken + 7, taken + 9]);
+    expect(await pool.take(null)).toEqual({ ok: false, failure: 'no free port found in 1 tries between 20000 and 32767' });
+    pool.free(taken + 9);
+    expect(await pool.take(null)).toEqual({ ok: true, value: taken + 9 });
+  });
+
+  test('two that are wanted at once are not the same', async () => {
+    const pool = new PortPool('127.0.0.1', () => new Set());
+    const all = await Promise.all(Array.from({ length: 20 }, () => pool.take(null)));
+    expect(new Set(all.map((each) => (each.ok ? each.value : 0))).size).toBe(20);
+  });
+
+  test('a fixed one is refused while it is held, or when it is reserved', async () => {
+    const pool = new PortPool('127.0.0.1', () => new Set([9180]));
+    expect(await pool.take(3000)).toEqual({ ok: true, value: 3000 });
+    expect(await pool.take(3000)).toMatchObject({ ok: false });
+    expect(await pool.take(9180)).toMatchObject({ ok: false });
+    pool.free(3000);
+    expect(await pool.take(3000)).toEqual({ ok: true, value: 3000 });
+  });
+});
