@@ -4,7 +4,7 @@ import { StubDaemon } from './stub-daemon.ts';
 
 const SMALL = './small-agent.ts';
 
-describe.concurrent('an agent on the kit', () => {
+describe('an agent on the kit', () => {
   it('serves, registers a route before it listens, and takes the route back on the way out', async () => {
     await using stub = await StubDaemon.start();
     stub.answer = ({ method, body }) =>

@@ -179,7 +179,7 @@ describe('hello, under a daemon', () => {
   });
 });
 
-describe.concurrent('hello, stopping', () => {
+describe('hello, stopping', () => {
   it('finishes the download in flight, takes no new connection, and exits 0', async () => {
     await using hello = await AgentProcess.start(HELLO);
     const response = await fetch(`${hello.url}/slow?seconds=1`);
@@ -225,7 +225,7 @@ describe.concurrent('hello, stopping', () => {
   });
 });
 
-describe.concurrent('hello, started wrongly', () => {
+describe('hello, started wrongly', () => {
   it('exits 78 with one line that names the variable', async () => {
     await expect(AgentProcess.start(HELLO, { PORT: 'http' })).rejects.toThrow(
       'it ended with 78: PORT is "http"; it must be a whole number',
