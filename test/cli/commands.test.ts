@@ -32,6 +32,11 @@ kai   ready     on-demand  1/1    12        3           2026-01-01T00:40:00.000Z
     );
   });
 
+  test('a name that would move the cursor stays text', async () => {
+    stub.daemon.answers.set('GET /admin/agents', reply([{ ...KAI, hostname: 'x\u001b[2J\u202e' }]));
+    expect((await reveille(['agents'], toStub(stub))).out).toMatch(/ {2}x\\u001b\[2J\\u202e$/);
+  });
+
   test('no agents', async () => {
     stub.daemon.answers.set('GET /admin/agents', reply([]));
     stub.daemon.answers.set('GET /admin/services', reply([]));

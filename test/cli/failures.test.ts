@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { optionsOf, written } from '../../src/cli/help.ts';
+import { parse } from '../../src/cli/parse.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { bench, reveille, toStub } from './reveille.ts';
 import { problem, reply, stream, StubDaemon } from './stub-daemon.ts';
@@ -125,6 +127,29 @@ describe('a wrong command line says what could be meant, and never repeats a val
     expect([exit, out, err.split('\n')[0]]).toEqual([2, '', `reveille: ${message}`]);
     expect(err).not.toContain('sesame');
   });
+});
+
+test('no command line makes the parser throw', () => {
+  const word = fc.constantFrom(
+    'wake',
+    'kai',
+    'help',
+    '--',
+    '-',
+    '-h',
+    '-x',
+    '--json',
+    '--json=',
+    '--token',
+    '--token=',
+    '--__proto__=1',
+    '',
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(word, fc.string()), { maxLength: 8 }), (argv) => {
+      expect(['run', 'help', 'version', 'usage']).toContain(parse(argv).kind);
+    }),
+  );
 });
 
 test('every command has help that names its options, and so does the overview', async () => {
