@@ -20,6 +20,8 @@ const INTRODUCTION = `The file that \`reveille serve --config FILE\` reads. Only
 
 - A **duration** is a number and a unit: \`250ms\`, \`30s\`, \`10m\`, \`2h\`, \`1d\`. A **size** is in \`KB\`, \`MB\` or \`GB\` (1024 based).
 - \`\${VAR}\` and \`\${VAR:-fallback}\` in a value are replaced from the environment. A variable that is missing is an error.
+  The fallback also stands in for an empty one. \`$\${\` is a literal \`\${\`. Inside \`{}\` and \`[]\` put such a value in quotes.
+- An alias (\`*name\`) stands for a whole value. Merge keys (\`<<\`) are refused: that is what \`defaults\` is for.
 - Relative paths start at the directory of the file.
 - An unknown key is refused, and the nearest known one is named. Every mistake is reported at once, each with its line and
   column; \`reveille check FILE\` does only that.
