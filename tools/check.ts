@@ -10,11 +10,18 @@ interface Step {
   readonly command: readonly string[];
 }
 
-// The slowest first: the others fit beside it.
+const CACHE = 'node_modules/.cache';
+
+// The slowest first: the others fit beside it. Each keeps what it found last time and looks again at what has changed since.
+// For the linter that is not all: a file that stayed the same may be wrong since a type elsewhere changed. The compiler sees
+// most of that, and a clean clone, as CI has it, the rest.
 const STEPS: readonly Step[] = [
-  { name: 'lint', command: ['eslint', '--max-warnings=0', '.'] },
-  { name: 'types', command: ['tsc', '--project', '.'] },
-  { name: 'format', command: ['prettier', '--check', '--log-level=warn', '.'] },
+  {
+    name: 'lint',
+    command: ['eslint', '--max-warnings=0', '--cache', '--cache-strategy=content', `--cache-location=${CACHE}/eslint/`, '.'],
+  },
+  { name: 'types', command: ['tsc', '--project', '.', '--incremental', '--tsBuildInfoFile', `${CACHE}/check.tsbuildinfo`] },
+  { name: 'format', command: ['prettier', '--check', '--log-level=warn', '--cache', '--cache-strategy=content', '.'] },
   { name: 'rooms', command: ['node', 'tools/check-rooms.ts'] },
   { name: 'docs', command: ['node', 'tools/docs.ts', '--check'] },
   { name: 'house style', command: ['vitest', 'run', '--project=unit', 'test/house'] },
