@@ -73,7 +73,7 @@ export function readHead(raw: RawHead, limits: HeadLimits, trusted: boolean, upg
   if (raw.httpVersionMajor === 0) return fault('bad-request', 'HTTP/0.9 cannot name a host.');
   if (raw.httpVersionMajor !== 1) return fault('http-version');
   if (method === 'CONNECT' || method === 'TRACE') return fault('method-not-allowed');
-  if (lines.hostLines !== 1 || lines.host === null) return fault('bad-host');
+  if (lines.host === null) return fault('bad-host');
   const host = parseHost(lines.host);
   if (host === null) return fault('bad-host');
   const target = originForm(url, host);

@@ -10,7 +10,7 @@
 export class Sifted {
   /** Lines to pass on. The caller adds its own behind them. */
   kept: string[] = [];
-  hostLines = 0;
+  /** Two Host lines are joined like any others, and then are no valid host. */
   host: string | null = null;
   contentLength: string | null = null;
   transferCoding: string | null = null;
@@ -28,7 +28,7 @@ export class Sifted {
   bytes = 0;
 }
 
-type Note = 'drop' | Exclude<keyof Sifted, 'kept' | 'hostLines' | 'connection' | 'bytes'> | 'connection' | 'identity';
+type Note = 'drop' | Exclude<keyof Sifted, 'kept' | 'connection' | 'bytes'> | 'connection' | 'identity';
 type Fields = ReadonlyMap<string, Note>;
 
 // Framing is never passed on; it is made anew from what was parsed (RFC 9112 section 6.3), so that no two parties can
@@ -76,7 +76,6 @@ export function sift(raw: readonly string[], fields: Fields, trusted: boolean): 
     } else if (note === 'connection') {
       connection = connection === null ? value : `${connection},${value}`;
     } else if (note !== 'drop' && note !== 'identity') {
-      if (note === 'host') sifted.hostLines += 1;
       const before = sifted[note];
       sifted[note] = before === null ? value : `${before}, ${value}`;
       if (note === 'cloudflareClient' && trusted) sifted.kept.push(name, value);

@@ -162,6 +162,12 @@ describe('refused by the parser, and answered as a problem', () => {
   });
 });
 
+test('nonsense behind a whole request ends the connection once that request is answered, and is not answered itself', async () => {
+  const answer = await bench.exchange(`GET / HTTP/1.1\r\n${HOST}\r\n\0nonsense`);
+  expect(statusOf(answer)).toBe(200);
+  expect(bodyOf(answer)).toBe('ok');
+});
+
 describe('served, but not as it was sent', () => {
   test('RFC 9112 section 3.2.2: absolute-form of the same host is turned into origin-form', async () => {
     const answer = await bench.exchange(`GET HTTP://KAI.test:80/x?y HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);

@@ -42,6 +42,23 @@ test('K: an answer that had already promised to keep its connection is finished,
   await drained;
 });
 
+test('K: a connection whose answer is done ends at once, while others still work', async () => {
+  const { client, agent } = await inFlight();
+  const other = await bench.client();
+  other.send(GET);
+  const second = await bench.backend.connection(1);
+  await second.until('\r\n\r\n');
+  agent.send('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc');
+  await Promise.race([client.until('abc'), other.until('abc')]);
+  const drained = bench.server.drain(millisOf(30_000));
+  agent.send('def');
+  await until(() => client.closed || other.closed, 'the end of one');
+  expect(bench.agent.open).toBe(1);
+  second.send(OK);
+  await Promise.all([client.untilClosed(), other.untilClosed()]);
+  await drained;
+});
+
 test('K: nothing new is accepted', async () => {
   const { agent, client } = await inFlight();
   const drained = bench.server.drain(millisOf(30_000));

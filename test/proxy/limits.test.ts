@@ -1,8 +1,13 @@
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { millisOf } from '../../src/std/time.ts';
+import { instantOf, millisOf } from '../../src/std/time.ts';
+import { Answer } from '../../src/proxy/answer.ts';
+import type { ClientConnection } from '../../src/proxy/connection.ts';
+import type { Front } from '../../src/proxy/front.ts';
+import { SimClock } from '../support/sim-clock.ts';
 import { Bench, problemOf, statusOf } from './support/bench.ts';
 import { DeafListener } from './support/deaf-listener.ts';
-import { answering, OK, type RawConnection, until } from './support/raw.ts';
+import { answering, OK, type RawConnection, settled, until } from './support/raw.ts';
 
 /** Each limit of the public port: at it, all is well; one over, there is one clear answer. */
 let bench: Bench;
@@ -150,12 +155,7 @@ describe('times', () => {
     const block = Buffer.alloc(1024 * 1024);
     for (let sent = 0; sent < 64; sent += 1) client.socket.write(block);
     await bench.backend.connection(0);
-    let before = -1;
-    while (before !== client.socket.writableLength) {
-      before = client.socket.writableLength;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    expect(before).toBeGreaterThan(0);
+    expect(await settled(() => client.socket.writableLength)).toBeGreaterThan(0);
     await advance(30_000);
     expect(client.closed).toBe(false);
     expect(bench.agent.open).toBe(1);
@@ -199,6 +199,33 @@ describe('times', () => {
     expect(client.closed).toBe(false);
     await advance(400);
     await client.untilClosed();
+  });
+
+  test('body_idle: an idle kept connection is none of its business', async () => {
+    bench = await Bench.open({ limits: { body_idle: millisOf(10_000) } });
+    const client = await bench.client();
+    await client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: 2\r\n\r\nhi').until('ok');
+    await client.send(GET).until('ok');
+    await advance(60_000);
+    expect(client.closed).toBe(false);
+  });
+
+  test('body_idle: taking part of one large chunk is taking some', () => {
+    const queue = { writeQueueSize: 60_000 };
+    const clock = new SimClock();
+    const socket = { writableLength: 65_536, _handle: queue };
+    const response = { writableEnded: true, socket };
+    const answer = new Answer(
+      { clock } as unknown as Front,
+      { socket } as unknown as ClientConnection,
+      response as unknown as ServerResponse,
+    );
+    const limit = millisOf(10_000);
+    expect(answer.isStalled(instantOf(0), limit)).toBe(false);
+    queue.writeQueueSize -= 1;
+    expect(answer.isStalled(instantOf(10_000), limit)).toBe(false);
+    expect(answer.isStalled(instantOf(19_999), limit)).toBe(false);
+    expect(answer.isStalled(instantOf(20_000), limit)).toBe(true);
   });
 
   test('keep_alive: an idle connection is announced that long, and then ended by the daemon', async () => {

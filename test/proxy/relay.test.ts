@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
-import { answering, type RawConnection, until, values } from './support/raw.ts';
+import { answering, type RawConnection, settled, until, values } from './support/raw.ts';
 
 /** How bodies and answers move: framing made anew, the client's pace, and nothing cut short that looks whole. */
 let bench: Bench;
@@ -140,13 +140,9 @@ describe('answers', () => {
     const client = await bench.client();
     client.socket.pause();
     client.send(GET);
+    await until(() => sent > 0, 'the first bytes');
     // Both kernels' buffers and ours fill up; then nothing moves any more.
-    let before = -1;
-    while (sent !== before || sent === 0) {
-      before = sent;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    expect(sent).toBeLessThan(size);
+    expect(await settled(() => sent)).toBeLessThan(size);
     client.socket.resume();
     await until(() => client.bytes > size, 'the whole answer');
     expect(client.bytes - bodyStart(client)).toBe(size);

@@ -112,6 +112,14 @@ describe('what is tried again (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1)',
     expect(bench.backend.connections).toHaveLength(1);
   });
 
+  test('POST without a body is not sent again either: it may have been carried out', async () => {
+    bench = await Bench.open({ script: closesOnSecond });
+    await bench.get();
+    const answer = await bench.exchange(request('POST').replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n'));
+    expect(problemOf(answer)).toBe('upstream-broken');
+    expect(bench.backend.connections).toHaveLength(1);
+  });
+
   test('POST of which nothing was sent yet survives a stale connection', async () => {
     bench = await Bench.open({ script: closesOnSecond });
     await bench.get();

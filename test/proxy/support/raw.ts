@@ -15,6 +15,17 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
 }
 
+/** Resolves with what `figure` says once it has not moved for a while: buffers are full, or empty. */
+export async function settled(figure: () => number): Promise<number> {
+  let before = Number.NaN;
+  for (let same = 0; same < 4;) {
+    await sleep(40);
+    same = figure() === before ? same + 1 : 0;
+    before = figure();
+  }
+  return before;
+}
+
 /** One TCP connection that keeps every byte it gets, as latin1 text. */
 export class RawConnection {
   readonly socket: Socket;
