@@ -247,7 +247,7 @@ describe('times', () => {
     bench = await Bench.open({ script: answering(OK), limits: { upstream_idle: millisOf(1) } });
     await bench.get();
     const agent = await bench.backend.connection(0);
-    await until(() => agent.closed, 'the end of the idle connection');
+    await until(() => agent.closed && bench.upstream.connections === 0, 'the end of the idle connection');
     expect(statusOf(await bench.get())).toBe(200);
   });
 

@@ -202,5 +202,6 @@ describe('which connections are shared', () => {
     await bench.get();
     await bench.get();
     expect(bench.backend.connections).toHaveLength(2);
+    await until(() => bench.upstream.connections === 0, 'nothing held any more');
   });
 });

@@ -31,6 +31,11 @@ export class UndiciUpstream implements Upstream {
     this.pulses = new PulseSource(options.clock);
   }
 
+  /** Connections held, idle ones included. */
+  get connections(): number {
+    return this.lanes.size;
+  }
+
   forward(order: ForwardOrder, caller: Caller): Forwarding {
     return new Attempt(this, order, caller);
   }
