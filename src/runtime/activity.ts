@@ -79,9 +79,7 @@ export class Activity {
   cut(): void {
     for (const work of [...this.open]) {
       work.cutNow();
-      if (!work.holding) continue;
-      work.holding = false;
-      this.unhold();
+      this.letGo(work);
     }
   }
 
@@ -102,7 +100,7 @@ export class Activity {
       this.taskQuiet.get(work.taskId)?.();
       this.taskQuiet.delete(work.taskId);
     }
-    if (work.holding) this.unhold();
+    this.letGo(work);
   }
 
   upgraded(work: LiveWork): void {
@@ -122,6 +120,13 @@ export class Activity {
     this.watchSilence();
   }
 
+  /** Once for each piece of work, whatever comes first: its end, its cut (which may end it at once) or its silence. */
+  private letGo(work: LiveWork, at?: Instant): void {
+    if (!work.holding) return;
+    work.holding = false;
+    this.unhold(at);
+  }
+
   /**
    * Lets go of sockets that were silent for the idle timeout. One alarm an agent and not one a socket: thousands of idle
    * sockets must cost nothing, and being late by one look is no harm, since a frame in between is seen at that look.
@@ -139,9 +144,7 @@ export class Activity {
       this.silence = null;
       const now = this.clock.now();
       for (const work of [...this.open]) {
-        if (!work.socket || !work.holding || after(work.lastData, this.rules().idleTimeout) > now) continue;
-        work.holding = false;
-        this.unhold(work.lastData);
+        if (work.socket && after(work.lastData, this.rules().idleTimeout) <= now) this.letGo(work, work.lastData);
       }
       this.watchSilence();
     });
