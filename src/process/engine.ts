@@ -65,6 +65,8 @@ export class ProcessEngine implements Engine {
     // Refused rather than run without a memory: what cannot be found again must not be started.
     if (!record.ok) throw new EngineError('refused', record.failure);
     await sweep(record.value, clock, log, this.stopGrace);
+    // Shut down while it was still ending leftovers: no guardian must hold up the exit.
+    if (this.isClosed()) throw new EngineError('unavailable', 'the engine was closed while it opened');
     this.guardian.start();
     this.ground = {
       clock,
@@ -184,6 +186,10 @@ export class ProcessEngine implements Engine {
   private observed(watcher: EngineWatcher, name: string): void {
     const agent = this.agents.get(name);
     if (agent !== undefined && !agent.released) watcher.observed(name, agent.observation());
+  }
+
+  private isClosed(): boolean {
+    return this.phase === 'closed';
   }
 
   private isOpen(): boolean {

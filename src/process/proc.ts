@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { assert } from '../std/assert.ts';
 
 /**
  * What the kernel says of processes, read from /proc. A pid alone proves nothing: pids wrap within a minute on a busy
@@ -50,6 +51,8 @@ export function listProcesses(): readonly ProcessFacts[] {
  * finds what has left its group; a program that overwrites its own title may have wiped it, so it cannot prove the opposite.
  */
 export function carries(pid: number, pairs: readonly string[]): boolean {
+  // Everything carries nothing: an empty mark would make every process of the machine ours.
+  assert(pairs.length > 0 && pairs.every((pair) => /^\w+=./.test(pair)), 'a mark says something');
   const environment = readOrNull(`/proc/${pid}/environ`)?.split('\0') ?? [];
   return pairs.every((pair) => environment.includes(pair));
 }

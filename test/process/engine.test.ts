@@ -204,6 +204,15 @@ describe('starting a task', () => {
     await observed(rig, isRunning);
   });
 
+  test('K: an engine that is closed while it opens starts nothing, not even its guardian', async () => {
+    const rig = makeRig();
+    onTestFinished(rig.dispose);
+    const opening = rig.engine.open(rig.watcher);
+    await rig.engine.close(0);
+    await expect(opening).rejects.toMatchObject({ name: 'EngineError', code: 'unavailable' });
+    expect(rig.engine.guardianPid).toBeNull();
+  });
+
   test('an engine whose state_dir cannot be written refuses to open', async () => {
     const rig = makeRig();
     onTestFinished(rig.dispose);

@@ -28,6 +28,9 @@ describe('what the kernel says of processes', () => {
     expect(
       [['MARK=a'], ['MARK=a', 'MARKED=ab'], ['MARKED=a'], ['MARK=a', 'OTHER=b']].map((pairs) => carries(pid, pairs)),
     ).toEqual([true, true, false, false]);
+    // An empty mark would fit everybody, and what fits is ended.
+    expect(() => carries(pid, [])).toThrow('a mark says something');
+    expect(() => carries(pid, ['MARK='])).toThrow('a mark says something');
   });
 });
 

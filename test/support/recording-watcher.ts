@@ -1,10 +1,12 @@
-import type { EngineWatcher, Observation } from '../../src/ports/engine.ts';
+import type { EngineWatcher, Observation, Task } from '../../src/ports/engine.ts';
 
 /** A watcher that keeps what it was told, in order, and drains at once. */
 export class RecordingWatcher implements EngineWatcher {
   readonly observations: { readonly agent: string; readonly observation: Observation }[] = [];
   readonly told: string[] = [];
   readonly drained: string[] = [];
+  /** In which state each of them was shown when its draining was asked for. */
+  readonly drainedAs: (Task['state'] | undefined)[] = [];
   /** What `drain` waits for. */
   draining: Promise<void> = Promise.resolve();
   private readonly waiters = new Set<() => void>();
@@ -29,8 +31,9 @@ export class RecordingWatcher implements EngineWatcher {
     this.wake();
   }
 
-  drain(_agent: string, taskId: string): Promise<void> {
+  drain(agent: string, taskId: string): Promise<void> {
     this.drained.push(taskId);
+    this.drainedAs.push(this.latest(agent)?.tasks.find(({ id }) => id === taskId)?.state);
     this.wake();
     return this.draining;
   }
