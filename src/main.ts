@@ -313,7 +313,7 @@ function urlHost({ host, port }: Address): string {
 }
 
 function greet(config: Config, publicPort: Address, adminPort: Address, tokenSource: string): void {
-  const names = Object.values(config.agents).map(({ hostname }) => hostname);
+  const names = Object.values(config.agents).flatMap(({ hostname, hostnames }) => [hostname, ...hostnames]);
   const urls = names.filter((name) => !name.startsWith('*')).map((name) => `http://${name}:${publicPort.port}/`);
   const shown = urls.slice(0, 5);
   const lines = [
