@@ -172,15 +172,16 @@ describe('times', () => {
     const client = await bench.client();
     client.send(GET);
     await client.until('200 OK');
+    const agent = await bench.backend.connection(0);
     client.socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await settled(() => agent.socket.writableLength);
     await advance(9_000);
     expect(bench.agent.open).toBe(1);
     const before = client.bytes;
     client.socket.resume();
     await until(() => client.bytes > before + 8 * 1024 * 1024, 'some of it');
     client.socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await settled(() => agent.socket.writableLength);
     await advance(9_000);
     expect(bench.agent.open).toBe(1);
     await advance(2_000);
