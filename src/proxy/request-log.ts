@@ -25,14 +25,14 @@ export function logRequest(front: Front, facts: RequestFacts): void {
   const failed = (facts.status !== null && facts.status >= 500) || facts.problem?.startsWith('upstream-') === true;
   if (front.logRequests === 'errors' && !failed) return;
   const path = facts.head?.path ?? (facts.request.url ?? '').split('?', 1)[0] ?? '';
-  front.log.info('Request.', {
+  front.log.info('request ended', {
     method: facts.request.method,
     host: facts.head?.host ?? null,
     path: path.slice(0, PATH_CHARS_MAX),
     status: facts.status,
     ms: Math.round(facts.took),
     agent: facts.agent,
-    request_id: facts.requestId,
+    requestId: facts.requestId,
     problem: facts.problem,
     detail: facts.detail,
   });

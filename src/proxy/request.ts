@@ -232,7 +232,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
     if (this.isOver) return;
     this.figures?.upstreamFailed(problem);
     this.detail = detail;
-    if (problem === 'internal-error') this.front.log.error('A request could not be handed to its agent.', { detail });
+    if (problem === 'internal-error') this.front.log.error('request could not be handed to its agent', { detail });
     this.breakOff(problem, false);
   }
 
