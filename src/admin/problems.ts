@@ -46,7 +46,7 @@ export function refuser(log: Log, metrics: Metrics, busy: (socket: Socket) => bo
       }
       const problem = problemOf(error);
       if (problem.code === 'internal-error') {
-        log.error('a call of the internal port failed', { request_id: request.id, url: pathOf(request), error });
+        log.error('a call of the internal port failed', { requestId: request.id, url: pathOf(request), error });
       }
       metrics.counter('refused_total', { problem: problem.code }).add(1);
       if (problem.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');

@@ -121,7 +121,7 @@ describe('bad input', () => {
     expect(expectProblem(answer, 'internal-error')).toBeUndefined();
     expect(answer.body).not.toContain('secret detail');
     const line = port.log.lines.find(({ level }) => level === 'error');
-    expect(line?.facts).toMatchObject({ request_id: answer.headers['x-request-id'], url: '/admin/health' });
+    expect(line?.facts).toMatchObject({ requestId: answer.headers['x-request-id'], url: '/admin/health' });
   });
 
   it('a broken promise of ours is answered and then ends the daemon', async () => {
