@@ -20,6 +20,8 @@ import type { World } from './world.ts';
 
 /** Events that wait for the step under way. Each is the work of one turn of the loop; more than this is a loop of our own. */
 const INBOX_LIMIT = 1000;
+/** Whoever is overtaken by news that often has been told all there is. */
+const LOOKS_MAX = 5;
 
 /**
  * One agent at run time: a serial inbox, `step`, assign, perform effects, log one line, arm one alarm. The only writer of the
@@ -48,6 +50,8 @@ export class AgentRunner {
   private readonly probers = new Map<string, Prober>();
   /** Orders to the engine that have not been answered. What is observed meanwhile may be older than the order. */
   private ordersOpen = 0;
+  /** How often the engine, asked or not, has said what there is. */
+  private sightings = 0;
   private orders: Promise<void> = Promise.resolve();
   private closed = false;
   private readonly stateWatchers = new Set<() => void>();
@@ -92,6 +96,7 @@ export class AgentRunner {
   /** News from the engine. Overtaken by an order that is under way, it is dropped: the order is followed by a fresh look. */
   observe(seen: Observation): void {
     if (this.closed) return;
+    this.sightings += 1;
     if (this.ordersOpen > 0) {
       this.tasks = seen.tasks;
       return;
@@ -215,7 +220,14 @@ export class AgentRunner {
   /** Asks the engine for the whole truth. What cannot be had now comes with its next news. */
   async look(): Promise<void> {
     try {
-      this.observe(await this.world.engine.observe(this.name));
+      for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+        const before = this.sightings;
+        const seen = await this.world.engine.observe(this.name);
+        // Overtaken by news, the answer may be the older of the two, and taking it would hide for ever what the news said.
+        if (this.sightings !== before) continue;
+        this.observe(seen);
+        return;
+      }
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       this.log.debug('engine could not be asked', { detail: error.message });
