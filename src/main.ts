@@ -76,7 +76,12 @@ async function run(configFile: string): Promise<number> {
 
   const lock = acquireLock(config.state_dir);
   if (!lock.ok) throw new StartRefused(lock.failure.kind === 'in-use' ? EXIT.stateDirInUse : EXIT.failed, lock.failure.detail);
+  // Last in, first out, after a whole life and after a start that is refused half-way alike: what is left open, a listener
+  // above all, would keep a process that has given up alive, and its port and state_dir taken.
+  await using open = new AsyncDisposableStack();
+  open.defer(() => lock.value.release());
   const store = usable(openStore(config.state_dir), ({ detail }) => detail);
+  open.defer(() => store.close());
   const admin = usable(adminToken(config), (detail) => detail);
   const secret = usable(daemonSecret(config), (detail) => detail);
   for (const warning of [...admin.warnings, ...secret.warnings])
@@ -135,7 +140,10 @@ async function run(configFile: string): Promise<number> {
     },
     config,
   );
+  open.defer(() => fleet.close());
+  open.defer(() => publicServer.drain(millisOf(0)));
   const access = mkdtempSync(join(tmpdir(), 'reveille-'));
+  open.defer(() => rmSync(access, { recursive: true, force: true }));
   const adminListen = listenAddress(config.admin_listen);
   const adminPort = await adminServer({
     control,
@@ -147,6 +155,7 @@ async function run(configFile: string): Promise<number> {
     version: version(),
   });
 
+  open.defer(() => adminPort.close(millisOf(0)));
   bound.public = await listening('listen', config.listen, () => publicServer.listen(listenAddress(config.listen)));
   bound.admin = await listening('admin_listen', config.admin_listen, () => adminPort.listen(adminListen));
   await publicServer.listenLocal(join(access, 'data-plane.sock'));
@@ -169,9 +178,6 @@ async function run(configFile: string): Promise<number> {
   greet(config, bound.public, bound.admin, admin.source);
 
   await ending.over;
-  store.close();
-  rmSync(access, { recursive: true, force: true });
-  lock.value.release();
   return EXIT.ok;
 }
 
