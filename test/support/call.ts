@@ -13,6 +13,8 @@ export interface Call {
   readonly agent?: Agent;
   /** Called with the head, before the body has come. */
   readonly onHead?: () => void;
+  /** Called with each piece of the body. False: enough, the connection is cut. */
+  readonly onData?: (text: string) => boolean;
 }
 
 export interface Reply {
@@ -45,7 +47,10 @@ export function call(options: Call): Promise<Reply> {
       (incoming) => {
         const chunks: Buffer[] = [];
         options.onHead?.();
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          if (options.onData?.(chunk.toString('utf8')) === false) outgoing.destroy(new Error('the test has seen enough'));
+        });
         incoming.on('error', reject);
         incoming.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');

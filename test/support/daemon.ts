@@ -31,7 +31,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-const ENTRY = resolve(import.meta.dirname, 'serve.ts');
+const ENTRY = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const END_MS = 30_000;
 const LEFT_BEHIND_MS = 5_000;
@@ -288,7 +288,10 @@ export class Daemon {
         { host: '127.0.0.1', port: this.adminPort, path: '/admin/events', headers, agent: false },
         (response) => {
           if (response.statusCode !== 200) reject(new Error(`/admin/events answered ${String(response.statusCode)}`));
-          createInterface(response).on('line', (line) => {
+          const lines = createInterface(response);
+          // readline takes the stream's errors for its own; a daemon that is killed resets the connection.
+          lines.on('error', () => undefined);
+          lines.on('line', (line) => {
             if (line.startsWith('data: ')) this.events.push(JSON.parse(line.slice('data: '.length)));
           });
           response.on('error', () => undefined);

@@ -1,0 +1,123 @@
+import { Agent } from 'node:http';
+import { describe, expect } from 'vitest';
+import { type Daemon, type DaemonEvent, it, program } from '../support/daemon.ts';
+
+/** What keeps an agent awake, and what ends with it. Times are compared by the daemon's own clock, in its events. */
+const hello = { process: program('agents/hello/main.ts') };
+const plain = { process: program('test/blackbox/agents/trouble.ts') };
+const between = (from: DaemonEvent | number, to: DaemonEvent): number =>
+  Date.parse(to.at) - (typeof from === 'number' ? from : Date.parse(from.at));
+
+/** The stream has passed on everything up to now: an event caused by this very call has come. */
+async function caughtUp(daemon: Daemon): Promise<void> {
+  const before = daemon.lastEvent;
+  await daemon.admin('/admin/reload', { method: 'POST' });
+  await daemon.event('config.reloaded', undefined, before);
+}
+
+describe.concurrent('awake', () => {
+  it('B: a silent WebSocket and a download of 30 s outlive an idle timeout of 5 s', { timeout: 150_000 }, async ({ start }) => {
+    const agents = { socket: { ...hello, idle: { timeout: '5s' } }, download: { ...hello, idle: { timeout: '5s' } } };
+    const daemon = await start({ agents });
+    await Promise.all([daemon.wake('socket', '/whoami'), daemon.wake('download', '/whoami')]);
+
+    const { socket, closed, ask } = await daemon.socket('socket', '/ws');
+    const download = await daemon.call('download', '/slow?seconds=30');
+    const downloaded = Date.now();
+    expect(download.status).toBe(200);
+    expect(download.text.length).toBe(300 * 64);
+
+    await caughtUp(daemon);
+    expect(daemon.eventsOf('socket')).toEqual(['agent.wake', 'agent.starting', 'agent.ready']);
+    expect(daemon.eventsOf('download').slice(0, 3)).toEqual(['agent.wake', 'agent.starting', 'agent.ready']);
+    expect((await daemon.view('socket')).connections).toBe(1);
+    expect(await ask('still there?')).toBe('still there?');
+
+    // Idleness counts from the end of the work, not from its beginning.
+    const slept = await daemon.event('agent.sleep', 'download');
+    expect(between(downloaded, slept)).toBeGreaterThan(4500);
+
+    socket.close(1000);
+    expect((await closed).code).toBe(1000);
+    expect(await daemon.event('agent.sleep', 'socket')).toMatchObject({ reason: 'idle' });
+  });
+
+  it('an event stream keeps its agent awake, and is passed on as it comes', async ({ start }) => {
+    const daemon = await start({ agents: { hello: { ...hello, idle: { timeout: '500ms' } } } });
+    await daemon.wake('hello', '/whoami');
+    // Three ticks are two seconds: four times the idle timeout.
+    const ticks: string[] = [];
+    const stream = daemon.call('hello', '/sse', {
+      onData: (text) => {
+        ticks.push(...text.split('\n').filter((line) => line === 'event: tick'));
+        return ticks.length < 3;
+      },
+    });
+    await expect(stream).rejects.toThrow('the test has seen enough');
+    expect(daemon.eventsOf('hello')).not.toContain('agent.draining');
+    expect(await daemon.event('agent.sleep', 'hello')).toMatchObject({ reason: 'idle' });
+  });
+
+  it("the daemon's own answers neither wake an agent nor keep it awake", async ({ start }) => {
+    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '1s' } } } });
+    const asleep = await daemon.call('plain', '/api/health');
+    expect([asleep.status, asleep.json]).toEqual([503, { status: 'sleeping', agent: 'plain' }]);
+    expect((await daemon.call('nobody')).status).toBe(404);
+    await caughtUp(daemon);
+    expect(daemon.eventsOf('plain')).toEqual([]);
+
+    const woken = await daemon.call('plain', '/api/wake', { method: 'POST' });
+    expect(woken.status).toBe(202);
+    expect(woken.json).toMatchObject({ status: 'ok', agent: 'plain' });
+    await daemon.event('agent.ready', 'plain');
+    let over = false;
+    const slept = daemon.event('agent.sleep', 'plain').finally(() => (over = true));
+    const agent = new Agent({ keepAlive: true });
+    const answers = new Set<string>();
+    while (!over) answers.add((await daemon.call('plain', '/api/health', { agent })).text);
+    agent.destroy();
+    expect(await slept).toMatchObject({ reason: 'idle' });
+    expect([...answers]).toContain('{"status":"ready","agent":"plain"}');
+  });
+
+  it('a busy lease holds an agent awake until it ends, is given back, or its task is gone', async ({ start }) => {
+    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '300ms', busy_max: '10m' } } } });
+    const headers = { authorization: daemon.bearerOf('plain') };
+    const lease = (ttl: string) => daemon.admin('/api/self/busy', { method: 'PUT', headers, json: { ttl, reason: 'thinking' } });
+    expect((await lease('1m')).status).toBe(409);
+
+    await daemon.wake('plain');
+    const taken = await lease('2s');
+    expect(taken.status).toBe(200);
+    expect((await daemon.view('plain')).busy).toMatchObject([{ reason: 'thinking' }]);
+    const slept = await daemon.event('agent.sleep', 'plain');
+    expect(between(Date.parse(taken.json.expires_at), slept)).toBeGreaterThanOrEqual(0);
+
+    await daemon.wake('plain');
+    expect((await lease('11m')).status).toBe(400);
+    expect((await lease('10m')).status).toBe(200);
+    expect((await daemon.admin('/api/self/busy', { method: 'DELETE', headers })).status).toBe(200);
+    await daemon.event('agent.sleep', 'plain', slept);
+  });
+
+  it('an admin sleep waits for work and is refused when it lasts; by force it is not', async ({ start }) => {
+    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '1m', drain_timeout: '1s' } } } });
+    await daemon.wake('plain');
+    const order = (query = '') => daemon.admin(`/admin/agents/plain/sleep${query}`, { method: 'POST' });
+
+    const long = daemon.call('plain', '/hold?ms=3000');
+    expect((await order()).status).toBe(202);
+    await daemon.event('agent.draining', 'plain');
+    const late = await daemon.call('plain');
+    expect([late.status, late.json.status]).toEqual([503, 'draining']);
+    const refused = await daemon.event('agent.sleep_refused', 'plain');
+    expect((await long).status).toBe(200);
+
+    const cut = daemon.call('plain', '/hold?ms=60000');
+    const cutOff = expect(cut).resolves.toMatchObject({ status: 502 });
+    while ((await daemon.view('plain')).in_flight === 0);
+    expect((await order('?force=true')).status).toBe(202);
+    await cutOff;
+    expect(await daemon.event('agent.sleep', 'plain', refused)).toMatchObject({ reason: 'admin' });
+  });
+});
