@@ -8,6 +8,8 @@ export default defineConfig({
   test: {
     // Sockets, signals and child processes: a worker thread would share them with its neighbours.
     pool: 'forks',
+    // Vitest leaves one core to itself, which is half of a small machine; it has next to nothing to do on it.
+    maxWorkers: '100%',
     // Generous, because a test may share two cores with anything. What a test measures it measures on the simulated clock.
     testTimeout: 20_000,
     hookTimeout: 20_000,
