@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
-import { endLeftovers, marked } from './leftovers.ts';
+import { endLeftovers, marked, newMark } from './leftovers.ts';
 import type { Report } from './test-count.ts';
 
 /**
@@ -46,7 +45,7 @@ function makeScratch(): string {
 type Outcome = 'passes' | 'fails' | 'does not load' | 'is not there';
 
 async function run(scratch: string, { file, title }: Break): Promise<Outcome> {
-  const mark = randomUUID();
+  const mark = newMark();
   const report = join(scratch, 'breaks-report.json');
   rmSync(report, { force: true });
   const pattern = title.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { endLeftovers, marked } from './leftovers.ts';
+import { endLeftovers, marked, newMark } from './leftovers.ts';
 import { type Count, type Report, count } from './test-count.ts';
 
 /**
@@ -50,7 +49,7 @@ if (unknown.length > 0) {
 }
 mkdirSync(RESULTS, { recursive: true });
 
-const mark = randomUUID();
+const mark = newMark();
 const counts: Count[] = [];
 for (const suite of SUITES) if (named.length === 0 || named.includes(suite)) counts.push(await run(suite, mark));
 const left = await endLeftovers(mark);
