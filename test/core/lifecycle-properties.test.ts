@@ -22,8 +22,8 @@ type Kind = keyof typeof POLICIES;
 const ACTS = {
   wanted: 4,
   'admin-wake': 1,
-  begin: 4,
-  end: 4,
+  begin: 7,
+  end: 7,
   sleep: 2,
   force: 1,
   start: 4,
@@ -39,7 +39,7 @@ const ACTS = {
   wait: 3,
   noise: 3,
   'comes up': 6,
-  'fails to start': 8,
+  'fails to start': 14,
   crowd: 3,
 } as const;
 interface Action {
@@ -89,7 +89,7 @@ class Life {
         return this.send({ type: 'wanted', cause: 'api', admin: true });
       case 'begin':
         // The runtime lets nobody in elsewhere; what was let in before may still be there in any state.
-        if (!['ready', 'running'].includes(this.state.name) && n % 5 > 0) return;
+        if (!['ready', 'running'].includes(this.state.name) && n % 2 > 0) return;
         this.work += 1;
         if (this.work === 1) this.send({ type: 'busy' });
         return;
