@@ -1,14 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type AdminServer, adminServer } from './admin/server.ts';
+import { adminServer } from './admin/server.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { complaintLine } from './config/complaint.ts';
 import { diffConfig } from './config/diff.ts';
 import { agentFromBody } from './config/made-agent.ts';
 import { unsupported } from './config/unsupported.ts';
-import { parseListen } from './contract/address.ts';
 import type { Config } from './contract/config.ts';
 import { EXIT } from './contract/problems.ts';
 import { type Address, EngineError } from './ports/engine.ts';
@@ -18,14 +13,17 @@ import { PublicServer } from './proxy/server.ts';
 import { UndiciUpstream } from './proxy/upstream/undici.ts';
 import type { Loaded } from './runtime/control-parts.ts';
 import { CountedEngine } from './runtime/counted-engine.ts';
+import { Ending } from './runtime/ending.ts';
 import { FleetControl } from './runtime/fleet-control.ts';
 import { Fleet } from './runtime/fleet.ts';
 import { acquireLock } from './sqlite/lock.ts';
 import { openStore } from './sqlite/store.ts';
-import { assert } from './std/assert.ts';
 import { type Outcome, done, failed } from './std/outcome.ts';
-import { type Instant, type Millis, after, elapsed, millisOf } from './std/time.ts';
+import { elapsed, millisOf } from './std/time.ts';
+import { accessSocket, listenAddress, urlHost } from './system/addresses.ts';
 import { systemClock } from './system/clock.ts';
+import { dieOfViolations } from './system/fatal.ts';
+import { greet, version } from './system/greeting.ts';
 import { type SystemLog, openLog } from './system/log.ts';
 import { openMetrics } from './system/metrics.ts';
 import { openProbe } from './system/probe.ts';
@@ -39,10 +37,6 @@ import { AgentTokens } from './system/agent-tokens.ts';
  * touched, so that a second start by mistake harms nothing.
  */
 const clock = systemClock;
-/** Children get at least this long to end, however little is left of drain_timeout. */
-const CHILDREN_GRACE_MIN = millisOf(2000);
-const CHILDREN_GRACE_MAX = millisOf(10_000);
-const ADMIN_CLOSE_GRACE = millisOf(1000);
 /** What takes effect without a restart; every other setting outside of the agents is reported as `restart_needed`. */
 const LIVE = /^(?:trusted_proxies|limits\.|log\.|shutdown\.)/;
 
@@ -142,8 +136,8 @@ async function run(configFile: string): Promise<number> {
   );
   open.defer(() => fleet.close());
   open.defer(() => publicServer.drain(millisOf(0)));
-  const access = mkdtempSync(join(tmpdir(), 'reveille-'));
-  open.defer(() => rmSync(access, { recursive: true, force: true }));
+  const access = accessSocket(config.state_dir);
+  open.defer(access.remove);
   const adminListen = listenAddress(config.admin_listen);
   const adminPort = await adminServer({
     control,
@@ -151,16 +145,25 @@ async function run(configFile: string): Promise<number> {
     log,
     metrics: collecting(metrics, fleet),
     metricsAuth: wantsBearer(config, adminListen) ? 'bearer' : 'none',
-    agentAccess: { socketPath: join(access, 'data-plane.sock') },
+    agentAccess: { socketPath: access.path },
     version: version(),
   });
 
   open.defer(() => adminPort.close(millisOf(0)));
   bound.public = await listening('listen', config.listen, () => publicServer.listen(listenAddress(config.listen)));
   bound.admin = await listening('admin_listen', config.admin_listen, () => adminPort.listen(adminListen));
-  await publicServer.listenLocal(join(access, 'data-plane.sock'));
+  await publicServer.listenLocal(access.path);
 
-  const ending = new Ending({ log, control, fleet, publicServer, adminPort, engine, drainTimeout: () => control.drainTimeout });
+  const ending = new Ending({
+    clock,
+    log,
+    control,
+    fleet,
+    publicServer,
+    adminPort,
+    engine,
+    drainTimeout: () => control.drainTimeout,
+  });
   listenToSignals(clock, {
     end: () => ending.begin(),
     hurry: () => ending.hurry(),
@@ -179,58 +182,6 @@ async function run(configFile: string): Promise<number> {
 
   await ending.over;
   return EXIT.ok;
-}
-
-/** The way down (promise K): public port first, then the agents, then the internal port, which agents speak to as they end. */
-class Ending {
-  readonly over: Promise<void>;
-  private finish: () => void = () => undefined;
-  private deadline: Instant | null = null;
-  private readonly parts: {
-    readonly log: SystemLog;
-    readonly control: FleetControl;
-    readonly fleet: Fleet;
-    readonly publicServer: PublicServer;
-    readonly adminPort: AdminServer;
-    readonly engine: CountedEngine;
-    readonly drainTimeout: () => Millis;
-  };
-
-  constructor(parts: Ending['parts']) {
-    this.parts = parts;
-    this.over = new Promise((resolve) => (this.finish = resolve));
-  }
-
-  begin(): void {
-    if (this.deadline !== null) return;
-    const { log, drainTimeout } = this.parts;
-    this.deadline = after(clock.now(), drainTimeout());
-    log.info('daemon is shutting down', { drainTimeoutMs: drainTimeout() });
-    void this.descend();
-  }
-
-  hurry(): void {
-    this.parts.log.warn('told again to shut down, what is open is cut');
-    this.deadline = clock.now();
-    void this.parts.publicServer.drain(millisOf(0));
-    void this.parts.engine.close(0);
-  }
-
-  private async descend(): Promise<void> {
-    const { control, fleet, publicServer, adminPort, engine, log } = this.parts;
-    control.drain();
-    await publicServer.drain(this.left());
-    fleet.close();
-    await engine.close(Math.min(CHILDREN_GRACE_MAX, Math.max(CHILDREN_GRACE_MIN, this.left())));
-    await adminPort.close(ADMIN_CLOSE_GRACE);
-    log.info('daemon has ended');
-    this.finish();
-  }
-
-  private left(): Millis {
-    assert(this.deadline !== null, 'an ending has begun');
-    return millisOf(Math.max(0, elapsed(clock.now(), this.deadline)));
-  }
 }
 
 function loadOrRefuse(file: string): LoadedConfig {
@@ -281,18 +232,6 @@ async function listening(key: string, text: string, listen: () => Promise<Addres
   }
 }
 
-function listenAddress(text: string): Address {
-  const address = parseListen(text);
-  assert(address !== null, 'the config was checked: its addresses are whole');
-  return { host: address.host ?? everyInterface(), port: address.port };
-}
-
-/** `::` takes IPv4 too, but cannot be bound where the machine has no IPv6. */
-function everyInterface(): string {
-  const families = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ family }) => family) ?? []);
-  return families.includes('IPv6') ? '::' : '0.0.0.0';
-}
-
 /** Gauges that are read off when somebody looks. */
 function collecting(metrics: Metrics, fleet: Fleet): Metrics {
   return {
@@ -310,44 +249,4 @@ function collecting(metrics: Metrics, fleet: Fleet): Metrics {
 function wantsBearer(config: Config, { host }: Address): boolean {
   if (config.metrics.auth !== 'auto') return config.metrics.auth === 'bearer';
   return !(host === '::1' || host === 'localhost' || host.startsWith('127.'));
-}
-
-/** An address that this machine reaches itself at: a wildcard is none. */
-function urlHost({ host, port }: Address): string {
-  const near = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `${near.includes(':') ? `[${near}]` : near}:${port}`;
-}
-
-function greet(config: Config, publicPort: Address, adminPort: Address, tokenSource: string): void {
-  const names = Object.values(config.agents).flatMap(({ hostname, hostnames }) => [hostname, ...hostnames]);
-  const urls = names.filter((name) => !name.startsWith('*')).map((name) => `http://${name}:${publicPort.port}/`);
-  const shown = urls.slice(0, 5);
-  const lines = [
-    '',
-    `  Reveille ${version()} is up, engine ${config.engine}.`,
-    '',
-    ...shown.map((url, index) => `  ${index === 0 ? 'try   ' : '      '} ${url}`),
-    ...(urls.length > shown.length ? [`         and ${urls.length - shown.length} more: reveille agents`] : []),
-    `  admin  http://${urlHost(adminPort)}/admin/agents`,
-    `  token  ${tokenSource}`,
-    '',
-  ];
-  process.stderr.write(`${lines.join('\n')}\n`);
-}
-
-/** A broken promise of ours: the state can no longer be trusted, so nobody may go on deciding by it. */
-function dieOfViolations(log: SystemLog): void {
-  const die = (error: unknown): void => {
-    const { name, message, stack } =
-      error instanceof Error ? error : { name: 'unknown', message: String(error), stack: undefined };
-    log.fatal('daemon broke a promise of its own and ends', { error: name, detail: message, stack });
-    process.exit(EXIT.violation);
-  };
-  process.on('uncaughtException', die);
-  process.on('unhandledRejection', die);
-}
-
-/** From package.json, which lies above src/ and above dist/ alike. */
-function version(): string {
-  return (createRequire(import.meta.url)('../package.json') as { version: string }).version;
 }

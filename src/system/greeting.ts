@@ -1,0 +1,27 @@
+import { createRequire } from 'node:module';
+import type { Config } from '../contract/config.ts';
+import type { Address } from '../ports/engine.ts';
+import { urlHost } from './addresses.ts';
+
+/** What whoever starts the daemon reads first. On stderr: stdout is the log, a JSON object a line. */
+export function greet(config: Config, publicPort: Address, adminPort: Address, tokenSource: string): void {
+  const names = Object.values(config.agents).flatMap(({ hostname, hostnames }) => [hostname, ...hostnames]);
+  const urls = names.filter((name) => !name.startsWith('*')).map((name) => `http://${name}:${publicPort.port}/`);
+  const shown = urls.slice(0, 5);
+  const lines = [
+    '',
+    `  Reveille ${version()} is up, engine ${config.engine}.`,
+    '',
+    ...shown.map((url, index) => `  ${index === 0 ? 'try   ' : '      '} ${url}`),
+    ...(urls.length > shown.length ? [`         and ${urls.length - shown.length} more: reveille agents`] : []),
+    `  admin  http://${urlHost(adminPort)}/admin/agents`,
+    `  token  ${tokenSource}`,
+    '',
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** From package.json, which lies two levels above, from src/system/ and from dist/system/ alike. */
+export function version(): string {
+  return (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
+}
