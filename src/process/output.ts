@@ -70,7 +70,7 @@ export class Output {
     const allowed = this.allow();
     if (!allowed && stream === 'stdout') return;
     const text = bytes.toString('utf8').trimEnd();
-    const line = this.secret === '' ? text : text.replaceAll(this.secret, '[token]');
+    const line = this.secret === '' ? text : blotOut(this.secret, text, cut);
     if (stream === 'stderr' && line !== '') this.lastError = shorten(line);
     if (!allowed) return;
     this.confess();
@@ -94,6 +94,15 @@ export class Output {
     this.log.warn('agent output dropped: it writes faster than the log takes', { lines: this.dropped });
     this.dropped = 0;
   }
+}
+
+/** What is cut may have been cut within the secret, and the beginning of one is most of it. */
+function blotOut(secret: string, text: string, cut: boolean): string {
+  const clean = text.replaceAll(secret, '[token]');
+  if (!cut) return clean;
+  let length = Math.min(secret.length - 1, clean.length);
+  while (!clean.endsWith(secret.slice(0, length))) length -= 1;
+  return length === 0 ? clean : `${clean.slice(0, -length)}[token]`;
 }
 
 const shorten = (line: string): string => (line.length > LAST_LINE_CHARS ? `${line.slice(0, LAST_LINE_CHARS)}...` : line);
