@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { describe, expect } from 'vitest';
+import type { Reply } from '../support/call.ts';
 import { type Daemon, type DaemonEvent, it, program } from '../support/daemon.ts';
 
 /** What keeps an agent awake, and what ends with it. Times are compared by the daemon's own clock, in its events. */
@@ -44,22 +45,19 @@ describe.concurrent('awake', () => {
 
   it('an event stream keeps its agent awake, and is passed on as it comes', async ({ start }) => {
     const daemon = await start({ agents: { hello: { ...hello, idle: { timeout: '500ms' } } } });
-    await daemon.wake('hello', '/whoami');
     // Three ticks are two seconds: four times the idle timeout.
-    const ticks: string[] = [];
-    const stream = daemon.call('hello', '/sse', {
-      onData: (text) => {
-        ticks.push(...text.split('\n').filter((line) => line === 'event: tick'));
-        return ticks.length < 3;
-      },
-    });
-    await expect(stream).rejects.toThrow('the test has seen enough');
-    expect(daemon.eventsOf('hello')).not.toContain('agent.draining');
+    const ticks: unknown[] = [];
+    const onData = (text: string): boolean => {
+      for (const line of text.split('\n')) if (line === 'event: tick') ticks.push(daemon.eventsOf('hello').at(-1));
+      return ticks.length < 3;
+    };
+    await expect(daemon.wake('hello', '/sse', { onData })).rejects.toThrow('the test has seen enough');
+    expect(ticks).toEqual(['agent.ready', 'agent.ready', 'agent.ready']);
     expect(await daemon.event('agent.sleep', 'hello')).toMatchObject({ reason: 'idle' });
   });
 
   it("the daemon's own answers neither wake an agent nor keep it awake", async ({ start }) => {
-    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '1s' } } } });
+    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '2s' } } } });
     const asleep = await daemon.call('plain', '/api/health');
     expect([asleep.status, asleep.json]).toEqual([503, { status: 'sleeping', agent: 'plain' }]);
     expect((await daemon.call('nobody')).status).toBe(404);
@@ -84,28 +82,34 @@ describe.concurrent('awake', () => {
     const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '300ms', busy_max: '10m' } } } });
     const headers = { authorization: daemon.bearerOf('plain') };
     const lease = (ttl: string) => daemon.admin('/api/self/busy', { method: 'PUT', headers, json: { ttl, reason: 'thinking' } });
+    // It may have fallen asleep again by the time it asks.
+    const untilTaken = async (ttl: string): Promise<Reply> => {
+      for (;;) {
+        await daemon.wake('plain');
+        const taken = await lease(ttl);
+        if (taken.status !== 409) return taken;
+      }
+    };
     expect((await lease('1m')).status).toBe(409);
 
-    await daemon.wake('plain');
-    const taken = await lease('2s');
-    expect(taken.status).toBe(200);
+    const taken = await untilTaken('2s');
     expect((await daemon.view('plain')).busy).toMatchObject([{ reason: 'thinking' }]);
     const slept = await daemon.event('agent.sleep', 'plain');
     expect(between(Date.parse(taken.json.expires_at), slept)).toBeGreaterThanOrEqual(0);
 
-    await daemon.wake('plain');
+    await untilTaken('10m');
     expect((await lease('11m')).status).toBe(400);
-    expect((await lease('10m')).status).toBe(200);
     expect((await daemon.admin('/api/self/busy', { method: 'DELETE', headers })).status).toBe(200);
     await daemon.event('agent.sleep', 'plain', slept);
   });
 
   it('an admin sleep waits for work and is refused when it lasts; by force it is not', async ({ start }) => {
-    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '1m', drain_timeout: '1s' } } } });
+    const daemon = await start({ agents: { plain: { ...plain, idle: { timeout: '1m', drain_timeout: '4s' } } } });
     await daemon.wake('plain');
     const order = (query = '') => daemon.admin(`/admin/agents/plain/sleep${query}`, { method: 'POST' });
 
-    const long = daemon.call('plain', '/hold?ms=3000');
+    const long = daemon.call('plain', '/hold?ms=8000');
+    await daemon.untilInFlight('plain', 1);
     expect((await order()).status).toBe(202);
     await daemon.event('agent.draining', 'plain');
     const late = await daemon.call('plain');
@@ -115,7 +119,7 @@ describe.concurrent('awake', () => {
 
     const cut = daemon.call('plain', '/hold?ms=60000');
     const cutOff = expect(cut).resolves.toMatchObject({ status: 502 });
-    while ((await daemon.view('plain')).in_flight === 0);
+    await daemon.untilInFlight('plain', 1);
     expect((await order('?force=true')).status).toBe(202);
     await cutOff;
     expect(await daemon.event('agent.sleep', 'plain', refused)).toMatchObject({ reason: 'admin' });

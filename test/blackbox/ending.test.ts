@@ -7,9 +7,6 @@ const hello = { process: program('agents/hello/main.ts'), idle: { timeout: '1m' 
 const plain = { process: program('test/blackbox/agents/trouble.ts'), idle: { timeout: '1m' } };
 const trouble = (words: string) => ({ ...plain, process: program('test/blackbox/agents/trouble.ts', { TROUBLE: words }) });
 
-const inFlight = async (daemon: Daemon, agent: string, wanted: number): Promise<void> => {
-  while ((await daemon.view(agent)).in_flight < wanted) await pause(20);
-};
 const failure = (error: NodeJS.ErrnoException): string => error.code ?? error.message;
 
 describe.concurrent('ending', () => {
@@ -21,9 +18,9 @@ describe.concurrent('ending', () => {
     const { socket, closed, ask } = await daemon.socket('hello', '/ws');
     await ask('open');
     const download = daemon.call('hello', '/slow?seconds=10');
-    const held = Array.from({ length: 20 }, () => daemon.call('plain', '/hold?ms=4000'));
-    await inFlight(daemon, 'plain', 20);
-    await inFlight(daemon, 'hello', 1);
+    const held = Array.from({ length: 20 }, () => daemon.call('plain', '/hold?ms=8000'));
+    await daemon.untilInFlight('plain', 20);
+    await daemon.untilInFlight('hello', 1);
 
     daemon.run.signal('SIGTERM');
     await daemon.run.logged('daemon is shutting down');
@@ -59,7 +56,7 @@ describe.concurrent('ending', () => {
       () => 'ended as if whole',
       () => 'cut',
     );
-    await inFlight(daemon, 'hello', 1);
+    await daemon.untilInFlight('hello', 1);
     daemon.run.signal('SIGTERM');
     await daemon.run.logged('daemon is shutting down');
     // Not to wait for something: only later than 5 s is it another wish.
@@ -78,7 +75,7 @@ describe.concurrent('ending', () => {
       ({ status }) => String(status),
       () => 'cut',
     );
-    await inFlight(daemon, 'plain', 1);
+    await daemon.untilInFlight('plain', 1);
     daemon.run.signal('SIGTERM');
     expect(await held).toBe('cut');
     expect((await daemon.run.exit).code).toBe(0);

@@ -6,7 +6,7 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
   const trouble = (words: string) => program('test/blackbox/agents/trouble.ts', { TROUBLE: words });
   const daemon = await start({
     agents: {
-      hello: { process: program('agents/hello/main.ts'), domains: ['*.hello.test'], idle: { timeout: '2s' } },
+      hello: { process: program('agents/hello/main.ts'), domains: ['*.hello.test'], idle: { timeout: '3s' } },
       steady: { process: trouble(''), policy: 'always-on', health: { check_interval: '100ms' } },
     },
   });
@@ -29,8 +29,8 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
   const { socket, closed, ask } = await daemon.socket('hello', '/ws');
   await ask('hello');
   await daemon.call('hello', '/preview', { method: 'POST' });
-  const download = daemon.call('hello', '/slow?seconds=1');
-  while ((await daemon.view('hello')).in_flight === 0);
+  const download = daemon.call('hello', '/slow?seconds=3');
+  await daemon.untilInFlight('hello', 1);
   const busy = await look();
   expect(busy.get('requests_in_flight{agent="hello"}')).toBe(1);
   expect(busy.get('websocket_connections{agent="hello"}')).toBe(1);
@@ -55,8 +55,8 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
   expect(quiet.get('upstream_errors_total{agent="steady",problem="upstream-broken"}')).toBe(1);
   expect(quiet.get('config_reloads_total{result="ok"}')).toBe(1);
   expect(quiet.get('requests_total{agent="hello",class="5xx"}')).toBe(1);
-  // The download alone is 640 bytes.
-  expect(quiet.get('proxied_bytes_total{agent="hello",direction="out"}')).toBeGreaterThan(640);
+  // The download alone is 1920 bytes.
+  expect(quiet.get('proxied_bytes_total{agent="hello",direction="out"}')).toBeGreaterThan(1920);
   expect(quiet.get('proxied_bytes_total{agent="hello",direction="in"}')).toBeGreaterThan(0);
 
   // Only another writer could move it, and the process engine has none.

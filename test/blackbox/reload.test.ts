@@ -13,9 +13,9 @@ describe.concurrent('reload', () => {
     await daemon.wake('going');
     const { socket, ask } = await daemon.socket('hello', '/ws');
 
-    const download = daemon.call('hello', '/slow?seconds=4');
-    const last = daemon.call('going', '/hold?ms=3000');
-    while ((await daemon.view('hello')).in_flight === 0 || (await daemon.view('going')).in_flight === 0);
+    const download = daemon.call('hello', '/slow?seconds=6');
+    const last = daemon.call('going', '/hold?ms=6000');
+    await Promise.all([daemon.untilInFlight('hello', 1), daemon.untilInFlight('going', 1)]);
     daemon.home.write({ agents: { hello, changing: { ...plain, idle: { timeout: '2h' } }, coming: plain } });
     daemon.run.signal('SIGHUP');
     expect(await daemon.event('config.reloaded')).toMatchObject({ added: 1, removed: 1, changed: 1 });
@@ -27,7 +27,7 @@ describe.concurrent('reload', () => {
     const gone = (await last).json.pid;
     expect((await last).status).toBe(200);
     const whole = await download;
-    expect([whole.status, whole.text.length]).toEqual([200, 40 * 64]);
+    expect([whole.status, whole.text.length]).toEqual([200, 60 * 64]);
     expect(await ask('the same connection')).toBe('the same connection');
     socket.terminate();
     expect((await daemon.call('hello', '/whoami')).json.pid).toBe(pid);

@@ -17,7 +17,7 @@ describe.concurrent('several tasks', () => {
     const daemon = await start({ agents: { plain } });
     await daemon.wake('plain');
     const pids = await untilServing(daemon, 3);
-    const replies = await Promise.all(Array.from({ length: 30 }, () => daemon.call('plain', '/hold?ms=2000')));
+    const replies = await Promise.all(Array.from({ length: 30 }, () => daemon.call('plain', '/hold?ms=4000')));
     const each = [...pids].map((pid) => replies.filter(({ json }) => json.pid === pid).length);
     expect(each).toEqual([10, 10, 10]);
   });
@@ -54,7 +54,7 @@ describe.concurrent('several tasks', () => {
     expect((await daemon.view('plain')).replicas).toEqual({ wanted: 4, running: 4, max: 4 });
     // Scaled away, tasks finish what they have.
     const held = Array.from({ length: 8 }, () => daemon.call('plain', '/hold?ms=5000'));
-    while ((await daemon.view('plain')).in_flight < 8);
+    await daemon.untilInFlight('plain', 8);
     expect((await scale(1, id)).status).toBe(202);
     expect((await Promise.all(held)).map(({ status }) => status)).toEqual(held.map(() => 200));
     await untilServing(daemon, 1);

@@ -36,7 +36,7 @@ interface Birth {
 describe.concurrent('an agent that is not well', () => {
   it('never healthy: it sleeps again, waits, is degraded, and recovers once it is mended', async ({ home }) => {
     const at = home({});
-    const agent = sick(at, 'unwell', { health: { ...quick, startup_timeout: '1s' } });
+    const agent = sick(at, 'unwell', { health: { ...quick, startup_timeout: '3s' } });
     const daemon = await at.start();
     const first = await daemon.call('sick');
     expect([first.status, first.headers['retry-after'], first.json.status]).toEqual([503, '3', 'sleeping']);
@@ -135,10 +135,11 @@ describe.concurrent('an agent that is not well', () => {
 
   it('grandchildren end with their agent, also one that has left its group', async ({ home }) => {
     const at = home({});
-    sick(at, 'forks', { idle: { timeout: '300ms' } });
+    sick(at, 'forks');
     const daemon = await at.start();
     const { pid, children } = (await daemon.wake('sick')).json;
     expect([pid, ...children].map(isAlive)).toEqual([true, true, true]);
+    await daemon.admin('/admin/agents/sick/sleep', { method: 'POST' });
     await daemon.event('agent.sleep', 'sick');
     expect([pid, ...children].map(isAlive)).toEqual([false, false, false]);
   });
@@ -167,7 +168,8 @@ describe.concurrent('an agent that is not well', () => {
     const { pid } = (await daemon.wake('sick')).json;
     const first = await daemon.event('agent.ready', 'sick');
     // Work in hand is finished by the old process before it goes.
-    const work = daemon.call('sick', '/hold?ms=2000');
+    const work = daemon.call('sick', '/hold?ms=5000');
+    await daemon.untilInFlight('sick', 1);
     await daemon.call('sick', '/unwell');
     expect(await daemon.event('agent.health_failed', 'sick')).toMatchObject({ failures: expect.any(Number) });
     expect(await daemon.event('agent.draining', 'sick', first)).toMatchObject({ reason: 'restart' });

@@ -6,6 +6,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { it as plainIt } from 'vitest';
 import { type Call, type OpenSocket, type Reply, call, openSocket } from './call.ts';
 import { type MarkedProcess, markedPath, markedProcesses, untilGone } from './marked-processes.ts';
@@ -261,13 +262,22 @@ export class Daemon {
     return this.events.items.filter((event) => event.agent === agent).map(({ type }) => type);
   }
 
-  /** Calls as a client that comes back: once, and again when the agent is ready. Resolves to the second answer. */
-  async wake(agent: string, path = '/'): Promise<Reply> {
-    const before = this.lastEvent;
-    const first = await this.call(agent, path);
-    if (first.status !== 503) return first;
-    await this.event('agent.ready', agent, before);
-    return this.call(agent, path);
+  /**
+   * Calls as a client that comes back whenever the agent has become ready, until it is let in. It may take more than one
+   * turn: a client that is slow, on a machine that has much to do, meets it asleep again.
+   */
+  async wake(agent: string, path = '/', options: Partial<Call> = {}): Promise<Reply> {
+    for (;;) {
+      const before = this.lastEvent;
+      const reply = await this.call(agent, path, options);
+      if (reply.status !== 503) return reply;
+      await this.event('agent.ready', agent, before);
+    }
+  }
+
+  /** Resolves once so many requests are open at the agent. They have to be long enough for that. */
+  async untilInFlight(agent: string, requests: number): Promise<void> {
+    while ((await this.view(agent)).in_flight < requests) await pause(20);
   }
 
   /** Series of `/metrics`, without the prefix: name and labels as they stand there, and the value. */

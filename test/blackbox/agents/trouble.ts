@@ -30,6 +30,8 @@ if (BIRTHS !== undefined) {
 if (has('tells')) {
   console.log(`my token is ${process.env['REVEILLE_TOKEN'] ?? ''}`);
   console.error(`and once more: ${process.env['REVEILLE_TOKEN'] ?? ''}`);
+  // The log cuts a line after 8192 bytes, which is within the token.
+  console.log(`${'x'.repeat(8192 - 20)}${process.env['REVEILLE_TOKEN'] ?? ''}`);
 }
 if (has('dies') && !mended()) {
   console.error('I will not live');
