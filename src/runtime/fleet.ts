@@ -46,6 +46,10 @@ export class Fleet implements Traffic {
   private opened = false;
   private readonly runners = new Map<string, AgentRunner>();
   private readonly destinations = new Map<string, Destination>();
+  /** Agents that the engine was told of and has not been asked to release. */
+  private readonly declared = new Set<string>();
+  /** By name, how many that were removed still have work. */
+  private readonly leaving = new Map<string, number>();
   private table: RouteTable = routeTable([]);
   private limits: Limits = { inFlight: 1000 };
   private readonly parts: FleetParts;
@@ -171,7 +175,9 @@ export class Fleet implements Traffic {
 
   private introduce(settings: AgentSettings): void {
     const workload = workloadOf(settings, this.parts.tokenOf(settings.name));
-    if (workload !== null) this.parts.engine.declare(workload);
+    if (workload === null) return;
+    this.parts.engine.declare(workload);
+    this.declared.add(settings.name);
   }
 
   /**
@@ -184,20 +190,34 @@ export class Fleet implements Traffic {
     this.routes.purge(name, 'agent removed');
     this.events.publish('agent.removed', { agent: name });
     runner.close();
+    this.leaving.set(name, (this.leaving.get(name) ?? 0) + 1);
     void this.quietOrLate(runner, policy.drainTimeout).then(async () => {
       runner.activity.cut();
-      // A later config may have brought it back; then the tasks are that agent's.
-      if (this.runners.has(name)) return;
+      const left = (this.leaving.get(name) ?? 1) - 1;
+      this.leaving.set(name, left);
+      // Removed, brought back and removed again: work of the first time may still be on the tasks. The last one to go decides.
+      if (left > 0) return;
+      this.leaving.delete(name);
+      await this.letGo(name);
+    });
+  }
+
+  /** Nobody is left of those who were removed under this name. A later config may have brought it back. */
+  private async letGo(name: string): Promise<void> {
+    const heir = this.runners.get(name);
+    if (heir === undefined) {
       this.parts.forgotten(name);
       this.parts.metrics.forget(name);
-      if (policy.kind === 'unmanaged') return;
-      try {
-        await this.parts.engine.release(name);
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        this.parts.log.warn('engine did not let go of an agent', { agent: name, detail: error.message });
-      }
-    });
+    }
+    // The tasks are the heir's, unless it is one that no engine runs.
+    if (heir !== undefined && heir.policy.kind !== 'unmanaged') return;
+    if (!this.declared.delete(name)) return;
+    try {
+      await this.parts.engine.release(name);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.parts.log.warn('engine did not let go of an agent', { agent: name, detail: error.message });
+    }
   }
 
   private quietOrLate(runner: AgentRunner, limit: Millis): Promise<void> {

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { house } from './harness.ts';
+
+test('an agent that becomes unmanaged leaves no task behind', async () => {
+  const open = await house();
+  await open.ready();
+  await open.reload({ kai: { policy: 'unmanaged', backend: 'http://127.0.0.1:3000' } });
+  await open.clock.advance(60_000);
+  expect(open.state()).toBe('running');
+  expect(open.engine.calls.filter(({ call }) => call === 'release')).toMatchObject([{ agent: 'kai' }]);
+});
+
+test('an agent that is removed, brought back and removed again is released once, when its first work has ended', async () => {
+  const agents = { kai: {}, other: {} };
+  const open = await house({ agents });
+  await open.ready();
+  const work = open.admitted();
+  await open.reload({ other: {} });
+  await open.reload(agents);
+  await open.reload({ other: {} });
+  await open.clock.advance(1000);
+  const releases = () => open.engine.calls.filter(({ call }) => call === 'release').length;
+  expect(releases()).toBe(0);
+  work.end();
+  await open.clock.advance(60_000);
+  expect(releases()).toBe(1);
+  expect(open.forgotten).toEqual(['kai']);
+});
