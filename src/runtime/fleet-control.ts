@@ -103,11 +103,11 @@ export class FleetControl implements Control {
         detail: 'policy: on the process engine only unmanaged agents can be made by API',
       });
     }
+    const held = this.taken([body.hostname]);
+    if (held !== null) return failed({ problem: 'hostname-taken', detail: `${held} is held by another` });
     const checked = this.parts.agentFromBody(body, this.config);
     if (!checked.ok)
       return failed({ problem: 'invalid-body', detail: checked.failure.join('; '), extra: { complaints: checked.failure } });
-    const taken = this.taken(checked.value.agent);
-    if (taken !== null) return failed({ problem: 'hostname-taken', detail: `${taken} is held by another` });
     const kept = this.keeping(() => store.putAgent({ name, body, createdAt: clock.wall() }));
     if (kept !== null) return failed(kept);
     this.made.set(name, checked.value.agent);
@@ -219,7 +219,11 @@ export class FleetControl implements Control {
     this.loadedAt = clock.wall();
     for (const name of this.made.keys()) {
       const settings = this.made.get(name);
-      if (config.agents[name] === undefined && (settings === undefined || this.taken(settings, name) === null)) continue;
+      if (
+        config.agents[name] === undefined &&
+        (settings === undefined || this.taken([settings.hostname, ...settings.hostnames], name) === null)
+      )
+        continue;
       this.made.delete(name);
       log.warn('agent made by API gives way to the config file', { agent: name });
     }
@@ -271,10 +275,9 @@ export class FleetControl implements Control {
     this.parts.fleet.apply(this.settings(), { inFlight: this.config.limits.in_flight });
   }
 
-  /** The first hostname of `config` that somebody else holds. */
-  private taken(config: AgentConfig, self?: string): string | null {
+  /** The first of these hostnames that somebody other than `self` holds. */
+  private taken(mine: readonly string[], self?: string): string | null {
     const others = this.settings().filter(({ name }) => name !== self);
-    const mine = [config.hostname, ...config.hostnames];
     const held = new Set(others.flatMap(({ patterns }) => patterns.map((pattern) => pattern.toLowerCase().replace(/\.$/, ''))));
     return mine.find((pattern) => held.has(pattern.toLowerCase().replace(/\.$/, ''))) ?? null;
   }

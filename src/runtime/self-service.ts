@@ -45,9 +45,7 @@ export class SelfService {
     if (fleet.configured(hostname) !== undefined)
       return failed({ problem: 'hostname-taken', detail: 'the config file gives this hostname to an agent' });
     // Before the question which task it is: an agent that sleeps has none, and that is the better answer.
-    if (!['starting', 'ready', 'draining', 'running', 'degraded'].includes(runner.state.name) || runner.tasks.length === 0) {
-      return failed({ problem: 'agent-asleep' });
-    }
+    if (!isAwake(runner)) return failed({ problem: 'agent-asleep' });
     const task = this.task(runner, caller);
     if (!task.ok) return task;
     if (target.host !== null && target.host !== task.value.address?.host) return failed({ problem: 'foreign-target' });
@@ -79,7 +77,8 @@ export class SelfService {
     if (!Number.isInteger(replicas) || replicas < 1 || replicas > max) {
       return failed({ problem: 'replicas-out-of-range', detail: `replicas must be 1 to ${max}` });
     }
-    if (runner.tasks.length === 0) return failed({ problem: 'agent-asleep' });
+    // Not while stopping either: the new tasks would run beside the old ones, and would hold up the sleep that was decided.
+    if (!isAwake(runner)) return failed({ problem: 'agent-asleep' });
     const answer = await ordering(() => this.parts.engine.scale(runner.name, replicas));
     await runner.look();
     return answer;
@@ -136,3 +135,7 @@ export class SelfService {
     return live.length === 0 ? failed({ problem: 'agent-asleep' }) : failed({ problem: 'task-required' });
   }
 }
+
+/** From starting on, and no longer once it stops. */
+const isAwake = ({ state, tasks }: AgentRunner): boolean =>
+  tasks.length > 0 && ['starting', 'ready', 'draining', 'running', 'degraded'].includes(state.name);
