@@ -120,6 +120,24 @@ export class Activity {
     this.watchSilence();
   }
 
+  /**
+   * The config has changed, and the rules with it. Sockets that were let go of hold again where an open one is activity, and
+   * open ones are watched where only data is: in neither case may it depend on when a socket was opened.
+   */
+  rulesChanged(): void {
+    this.silence?.cancel();
+    this.silence = null;
+    if (this.rules().websocket === 'data') {
+      this.watchSilence();
+      return;
+    }
+    for (const work of this.open) {
+      if (!work.socket || work.holding || work.isCut) continue;
+      work.holding = true;
+      this.hold();
+    }
+  }
+
   /** Once for each piece of work, whatever comes first: its end, its cut (which may end it at once) or its silence. */
   private letGo(work: LiveWork, at?: Instant): void {
     if (!work.holding) return;

@@ -84,6 +84,7 @@ export class AgentRunner {
   /** A changed config. Deadlines follow at once, since they are computed from the policy and never stored as timers. */
   adjust(settings: AgentSettings): void {
     this.settings = settings;
+    this.activity.rulesChanged();
     if (!this.stepping) this.turn();
   }
 
