@@ -143,6 +143,8 @@ describe.concurrent('ending', () => {
     process.kill(at.guardian()!.pid, 'SIGKILL');
     await daemon.run.logged('guardian ended; it is started again');
     while (at.guardian() === undefined) await pause(50);
+    // It is seen before it was told whom to guard; a daemon that answers has told it.
+    expect((await daemon.call('plain')).status).toBe(200);
     await killed(daemon);
     expect(await untilGone(() => at.processes(), 20_000)).toEqual([]);
   });
