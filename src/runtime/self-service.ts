@@ -22,9 +22,12 @@ export class SelfService {
     this.parts = parts;
   }
 
-  self({ agent }: Caller): Answer<SelfView> {
-    const runner = this.parts.fleet.runner(agent);
-    return runner === undefined ? unknownAgent(agent) : done(selfView(runner, this.parts.clock.wall()));
+  self(caller: Caller): Answer<SelfView> {
+    const runner = this.parts.fleet.runner(caller.agent);
+    if (runner === undefined) return unknownAgent(caller.agent);
+    return this.isStranger(runner, caller)
+      ? failed({ problem: 'not-your-task' })
+      : done(selfView(runner, this.parts.clock.wall()));
   }
 
   register(caller: Caller, body: RegisterBody): Answer<ServiceView> {
@@ -73,6 +76,7 @@ export class SelfService {
   async scale(caller: Caller, replicas: number): Promise<Answer<null>> {
     const runner = this.parts.fleet.runner(caller.agent);
     if (runner === undefined) return unknownAgent(caller.agent);
+    if (this.isStranger(runner, caller)) return failed({ problem: 'not-your-task' });
     const max = runner.settings.config.replicas_max;
     if (!Number.isInteger(replicas) || replicas < 1 || replicas > max) {
       return failed({ problem: 'replicas-out-of-range', detail: `replicas must be 1 to ${max}` });
@@ -87,6 +91,7 @@ export class SelfService {
   async endTask(caller: Caller, taskId: string, options: { readonly replace: boolean }): Promise<Answer<null>> {
     const runner = this.parts.fleet.runner(caller.agent);
     if (runner === undefined) return unknownAgent(caller.agent);
+    if (this.isStranger(runner, caller)) return failed({ problem: 'not-your-task' });
     const answer = await ordering(() => this.parts.engine.endTask(runner.name, taskId, options));
     await runner.look();
     return answer;
@@ -114,6 +119,13 @@ export class SelfService {
 
   private holder(hostname: Hostname): string | null {
     return this.parts.fleet.configured(hostname) ?? this.parts.fleet.routes.get(hostname)?.agent ?? null;
+  }
+
+  /** The caller claims to be a task that it is not. One that is ending may still ask; it has its last requests to serve. */
+  private isStranger(runner: AgentRunner, { task, from, admin }: Caller): boolean {
+    if (task === null) return false;
+    const byAddress = this.parts.engine.name === 'swarm' && !admin;
+    return !runner.tasks.some(({ id, address }) => id === task && (!byAddress || address?.host === from));
   }
 
   /**

@@ -50,7 +50,7 @@ export function becomeReady(from: Starting, tasks: Tasks, now: Instant, policy: 
     ...(from.cause === 'adopted' || from.cause === 'replaced'
       ? []
       : [{ type: 'start-measured', result: 'ready', took } as const]),
-    announce({ type: 'agent.ready', from: 'starting', to: 'ready', facts: { ms: took } }),
+    announce({ type: 'agent.ready', from: 'starting', to: 'ready', facts: { ms: Math.round(took) } }),
   ];
   if (from.attempts >= policy.maxRestartAttempts) effects.push(announce({ type: 'agent.recovered' }));
   return { state, effects };
