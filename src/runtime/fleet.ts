@@ -46,8 +46,8 @@ export class Fleet implements Traffic {
   private opened = false;
   private readonly runners = new Map<string, AgentRunner>();
   private readonly destinations = new Map<string, Destination>();
-  /** Agents that the engine was told of and has not been asked to release. */
-  private readonly declared = new Set<string>();
+  /** What the engine was told of each agent that it has not been asked to release. */
+  private readonly declared = new Map<string, string>();
   /** By name, how many that were removed still have work. */
   private readonly leaving = new Map<string, number>();
   private table: RouteTable = routeTable([]);
@@ -176,8 +176,11 @@ export class Fleet implements Traffic {
   private introduce(settings: AgentSettings): void {
     const workload = workloadOf(settings, this.parts.tokenOf(settings.name));
     if (workload === null) return;
+    // Told again, an engine tries at once what waits for its backoff: whoever stays the same must not feel a reload.
+    const text = JSON.stringify(workload);
+    if (this.declared.get(settings.name) === text) return;
     this.parts.engine.declare(workload);
-    this.declared.add(settings.name);
+    this.declared.set(settings.name, text);
   }
 
   /**

@@ -26,3 +26,13 @@ test('an agent that is removed, brought back and removed again is released once,
   expect(releases()).toBe(1);
   expect(open.forgotten).toEqual(['kai']);
 });
+
+test('J: a reload does not tell the engine of agents that stay the same', async () => {
+  const always = { policy: 'always-on' };
+  const open = await house({ agents: { always, kai: {} } });
+  const told = () => open.engine.calls.filter(({ call }) => call === 'declare').map(({ agent }) => agent);
+  expect(told()).toEqual(['always', 'kai']);
+  await open.reload({ always, kai: { replicas_max: 2 } });
+  await open.reload({ always, kai: { replicas_max: 2, replicas: 2 } });
+  expect(told()).toEqual(['always', 'kai', 'kai']);
+});
