@@ -22,10 +22,14 @@ async function throughput(): Promise<ReadonlyMap<string, readonly Figures[]>> {
     const peers: readonly Peer[] = [nginx, haproxy, caddy, reveille].map((make) => make(directory));
     const servers: Running[] = [];
     for (const peer of peers) {
-      if (peer.command === null) console.log(`${peer.name} is not installed and is left out`);
-      else servers.push(await startServer(peer));
+      if (peer.command === null) {
+        console.log(`${peer.name} is not installed and is left out`);
+        continue;
+      }
+      const server = await startServer(peer);
+      servers.push(server);
+      running.push(server);
     }
-    running.push(...servers);
     for (const server of servers) await load(server, WARM_UP_SECONDS);
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const server of servers) {

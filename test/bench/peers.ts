@@ -65,14 +65,14 @@ export function caddy(directory: string): Peer {
   const file = join(directory, 'Caddyfile');
   writeFileSync(
     file,
-    `{\n  admin off\n  auto_https off\n  persist_config off\n}\nhttp://:${PORTS.caddy} {\n  bind 127.0.0.1\n  reverse_proxy 127.0.0.1:${PORTS.backend}\n}\n`,
+    `{\n  admin off\n  auto_https off\n}\nhttp://:${PORTS.caddy} {\n  bind 127.0.0.1\n  reverse_proxy 127.0.0.1:${PORTS.backend}\n}\n`,
   );
   const command = ['caddy', 'run', '--config', file, '--adapter', 'caddyfile'] as const;
   // One core: two threads on one pinned core only get in each other's way.
   return {
     name: 'caddy',
     command: installed('caddy') ? command : null,
-    env: { GOMAXPROCS: '1', HOME: directory },
+    env: { GOMAXPROCS: '1', HOME: directory, XDG_CONFIG_HOME: directory, XDG_DATA_HOME: directory },
     port: PORTS.caddy,
   };
 }
