@@ -69,7 +69,10 @@ export const SelfView = Type.Object({
 export type SelfView = Static<typeof SelfView>;
 export const ScaleBody = Type.Object({ replicas: Type.Integer() }, strict);
 export const BusyBody = Type.Object(
-  { ttl: duration('Longest the lease lasts; at most idle.busy_max'), reason: Type.String({ minLength: 1, maxLength: 200 }) },
+  {
+    ttl: duration('Longest the lease lasts; more than idle.busy_max is granted as that much'),
+    reason: Type.String({ minLength: 1, maxLength: 200 }),
+  },
   strict,
 );
 export const BusyReply = Type.Object({ expires_at: time('When the lease ends by itself') });

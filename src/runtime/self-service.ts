@@ -1,10 +1,10 @@
 import type { RegisterBody, SelfView, ServiceView } from '../contract/api.ts';
 import { type Hostname, covers, parseHostname } from '../contract/hostname.ts';
-import { parseDuration, formatDuration } from '../contract/units.ts';
+import { parseDuration } from '../contract/units.ts';
 import { parseTarget } from '../core/target.ts';
 import type { Task } from '../ports/engine.ts';
 import { done, failed } from '../std/outcome.ts';
-import { type Millis, rfc3339 } from '../std/time.ts';
+import { type Millis, millisOf, rfc3339 } from '../std/time.ts';
 import type { AgentRunner } from './agent-runner.ts';
 import { selfView, serviceView } from './agent-view.ts';
 import type { Answer, Caller } from './control.ts';
@@ -100,12 +100,13 @@ export class SelfService {
   takeLease(caller: Caller, ttl: Millis, reason: string): Answer<{ readonly expiresAt: string }> {
     const runner = this.parts.fleet.runner(caller.agent);
     if (runner === undefined) return unknownAgent(caller.agent);
-    const longest = runner.settings.config.idle.busy_max;
-    if (ttl <= 0 || ttl > longest)
-      return failed({ problem: 'invalid-body', detail: `ttl: above 0 and at most ${formatDuration(longest)}` });
+    if (ttl <= 0) return failed({ problem: 'invalid-body', detail: 'ttl: a duration above 0' });
     const task = this.task(runner, caller);
     if (!task.ok) return task;
-    return done({ expiresAt: rfc3339(runner.leases.take(task.value.id, ttl, reason).expiresAt) });
+    // Granted shorter rather than refused: an agent that works does not know the operator's limit, and reads in the answer how
+    // long it has.
+    const granted = millisOf(Math.min(ttl, runner.settings.config.idle.busy_max));
+    return done({ expiresAt: rfc3339(runner.leases.take(task.value.id, granted, reason).expiresAt) });
   }
 
   dropLease(caller: Caller): Answer<null> {
