@@ -181,5 +181,5 @@ function reloadText(view: ReloadView): string {
     view[key].length === 0 ? [] : [`${key}: ${view[key].join(', ')}`],
   );
   const pending = view.restart_needed.length === 0 ? [] : [`at the next start: ${view.restart_needed.join(', ')}`];
-  return [...(parts.length + pending.length === 0 ? ['nothing has changed'] : parts), ...pending].map(printable).join('\n');
+  return [...(parts.length + pending.length === 0 ? ['no agent has changed'] : parts), ...pending].map(printable).join('\n');
 }

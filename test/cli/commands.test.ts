@@ -95,7 +95,7 @@ preview.kai.example.com  kai    registered  http://127.0.0.1:3000  -`,
     );
     expect((await reveille(['reload'], toStub(stub))).out).toBe('added: a\nchanged: b, c\nat the next start: listen');
     stub.daemon.answers.set('POST /admin/reload', reply({ added: [], removed: [], changed: [], restart_needed: [] }));
-    expect((await reveille(['reload'], toStub(stub))).out).toBe('nothing has changed');
+    expect((await reveille(['reload'], toStub(stub))).out).toBe('no agent has changed');
   });
 
   test('events, one a line, until the daemon ends the stream', async () => {
