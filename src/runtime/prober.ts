@@ -1,6 +1,6 @@
 import type { Alarm, Clock } from '../ports/clock.ts';
 import type { Probe, ProbeOrder, ProbeResult } from '../ports/probe.ts';
-import { type Millis, after, millisOf } from '../std/time.ts';
+import { type Millis, after, elapsed, millisOf } from '../std/time.ts';
 
 /**
  * Asks one task how it is, again and again, for as long as it is listed. Quick at first, because a caller may be waiting:
@@ -9,8 +9,11 @@ import { type Millis, after, millisOf } from '../std/time.ts';
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
 const PAUSE_GROWTH = 1.5;
-/** A boot is asked with short time-outs: a connect that hangs must not hide that the next one would succeed. */
-const BOOT_TIMEOUT = millisOf(1000);
+/**
+ * A boot is asked with short time-outs: a connect that hangs must not hide that the next one would succeed. An agent that is
+ * only slow to answer gets twice the time with each check that ran out of it, up to its own `health.timeout`.
+ */
+const FIRST_TIMEOUT_MS = 1000;
 
 export interface ProberOptions {
   readonly clock: Clock;
@@ -26,6 +29,7 @@ export class Prober {
   private readonly abort = new AbortController();
   private alarm: Alarm | null = null;
   private pauseMs = FIRST_PAUSE_MS;
+  private timeoutMs = FIRST_TIMEOUT_MS;
   private booting = true;
 
   constructor(options: ProberOptions) {
@@ -39,14 +43,16 @@ export class Prober {
   }
 
   private check(): void {
-    const { probe, order, report } = this.options;
+    const { probe, order, report, clock } = this.options;
     const asked = order();
-    const timeout = this.booting && asked.timeout > BOOT_TIMEOUT ? BOOT_TIMEOUT : asked.timeout;
+    const timeout = this.booting ? millisOf(Math.min(this.timeoutMs, asked.timeout)) : asked.timeout;
+    const begun = clock.now();
     void probe({ ...asked, timeout }, this.abort.signal).then((result) => {
       if (this.abort.signal.aborted) return;
       if (result.healthy) this.booting = false;
+      else if (elapsed(begun, clock.now()) >= timeout) this.timeoutMs *= 2;
       // The pause is set before the report: the report may end in stop(), which then finds the alarm to take back.
-      const { clock, interval } = this.options;
+      const { interval } = this.options;
       this.alarm = clock.alarm(after(clock.now(), this.booting ? millisOf(this.pauseMs) : interval()), () => this.check());
       this.pauseMs = Math.min(LONGEST_PAUSE_MS, this.pauseMs * PAUSE_GROWTH);
       report(result);
