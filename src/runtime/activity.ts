@@ -28,6 +28,8 @@ export class Activity {
   private readonly taskQuiet = new Map<string, () => void>();
   private onQuiet: (() => void) | null = null;
   private silence: Alarm | null = null;
+  private judgedBy: ActivityRules['websocket'];
+  private closed = false;
   private readonly clock: Clock;
   private readonly rules: () => ActivityRules;
   private readonly edges: Edges;
@@ -36,6 +38,7 @@ export class Activity {
     this.clock = clock;
     this.rules = rules;
     this.edges = edges;
+    this.judgedBy = rules().websocket;
   }
 
   get busy(): boolean {
@@ -114,10 +117,14 @@ export class Activity {
   data(work: LiveWork): void {
     if (this.rules().websocket === 'open' || work.isCut) return;
     work.lastData = this.clock.now();
-    if (work.holding) return;
+    this.holdAgain(work);
+    this.watchSilence();
+  }
+
+  private holdAgain(work: LiveWork): void {
+    if (work.holding || work.isCut) return;
     work.holding = true;
     this.hold();
-    this.watchSilence();
   }
 
   /**
@@ -127,15 +134,14 @@ export class Activity {
   rulesChanged(): void {
     this.silence?.cancel();
     this.silence = null;
-    if (this.rules().websocket === 'data') {
-      this.watchSilence();
-      return;
+    const { websocket } = this.rules();
+    if (websocket === 'open') for (const work of this.open) this.holdAgain(work);
+    else {
+      // With `open` nobody noted their frames; the silence of each begins now.
+      if (this.judgedBy === 'open') for (const work of this.open) work.lastData = this.clock.now();
+      this.releaseSilent();
     }
-    for (const work of this.open) {
-      if (!work.socket || work.holding || work.isCut) continue;
-      work.holding = true;
-      this.hold();
-    }
+    this.judgedBy = websocket;
   }
 
   /** Once for each piece of work, whatever comes first: its end, its cut (which may end it at once) or its silence. */
@@ -150,7 +156,7 @@ export class Activity {
    * sockets must cost nothing, and being late by one look is no harm, since a frame in between is seen at that look.
    */
   private watchSilence(): void {
-    if (this.silence !== null || this.rules().websocket === 'open') return;
+    if (this.closed || this.silence !== null || this.rules().websocket === 'open') return;
     let next: Instant | null = null;
     for (const work of this.open) {
       if (!work.socket || !work.holding) continue;
@@ -160,16 +166,21 @@ export class Activity {
     if (next === null) return;
     this.silence = this.clock.alarm(next, () => {
       this.silence = null;
-      const now = this.clock.now();
-      for (const work of [...this.open]) {
-        if (work.socket && after(work.lastData, this.rules().idleTimeout) <= now) this.letGo(work, work.lastData);
-      }
-      this.watchSilence();
+      this.releaseSilent();
     });
   }
 
-  /** Takes the alarm back; the agent is gone. */
+  private releaseSilent(): void {
+    const now = this.clock.now();
+    for (const work of [...this.open]) {
+      if (work.socket && after(work.lastData, this.rules().idleTimeout) <= now) this.letGo(work, work.lastData);
+    }
+    this.watchSilence();
+  }
+
+  /** Takes the alarm back, and sets none any more: the agent is gone. */
   close(): void {
+    this.closed = true;
     this.silence?.cancel();
     this.silence = null;
   }
