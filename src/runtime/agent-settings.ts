@@ -47,14 +47,14 @@ export function agentSettings(name: string, config: AgentConfig, fromApi: boolea
       config.policy === 'unmanaged'
         ? null
         : {
-            address: askedAt === null ? null : { host: askedAt.host, port: askedAt.port },
+            address: askedAt === null ? null : addressOf(askedAt),
             path: askedAt === null ? health.path : askedAt.path || '/',
             host: askedAt === null ? probeHost(patterns, name) : `${askedAt.host}:${askedAt.port}`,
             timeout: health.timeout,
             expect: health.expect.map(statusRange),
           },
     checkInterval: health.check_interval,
-    backend: config.backend === null ? null : checkedUrl(config.backend),
+    backend: config.backend === null ? null : addressOf(checkedUrl(config.backend)),
     fromApi,
   };
 }
@@ -80,6 +80,8 @@ function checkedUrl(text: string): HttpUrl {
   assert(url.ok, 'the config was checked: its addresses are whole');
   return url.value;
 }
+
+const addressOf = ({ host, port }: HttpUrl): Address => ({ host, port });
 
 /** A check carries a name that the agent knows itself by; a wildcard is none. */
 function probeHost(patterns: readonly string[], name: string): string {

@@ -215,6 +215,7 @@ export class Fleet implements Traffic {
     // The tasks are the heir's, unless it is one that no engine runs.
     if (heir !== undefined && heir.policy.kind !== 'unmanaged') return;
     if (!this.declared.delete(name)) return;
+    this.ports.setTasks(name, []);
     try {
       await this.parts.engine.release(name);
     } catch (error) {
