@@ -12,7 +12,8 @@ export interface ActivityRules {
   readonly idleTimeout: Millis;
 }
 
-interface Edges {
+/** Told of the first and the last piece of work. */
+export interface Edges {
   busy(): void;
   quiet(lastActivity: Instant): void;
 }
@@ -31,14 +32,21 @@ export class Activity {
   private judgedBy: ActivityRules['websocket'];
   private closed = false;
   private readonly clock: Clock;
-  private readonly rules: () => ActivityRules;
-  private readonly edges: Edges;
+  private rules: () => ActivityRules;
+  private edges: Edges;
 
   constructor(clock: Clock, rules: () => ActivityRules, edges: Edges) {
     this.clock = clock;
     this.rules = rules;
     this.edges = edges;
     this.judgedBy = rules().websocket;
+  }
+
+  /** Whose work this is from now on. */
+  serve(rules: () => ActivityRules, edges: Edges): void {
+    this.rules = rules;
+    this.edges = edges;
+    this.rulesChanged();
   }
 
   get busy(): boolean {

@@ -12,7 +12,7 @@ import { STARTS_KEPT, StoreError } from '../ports/store.ts';
 import { assert, unreachable } from '../std/assert.ts';
 import { BoundedQueue } from '../std/bounded-queue.ts';
 import type { Instant, Millis, WallTime } from '../std/time.ts';
-import { Activity } from './activity.ts';
+import { Activity, type ActivityRules, type Edges } from './activity.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { Leases } from './leases.ts';
 import { Prober } from './prober.ts';
@@ -22,6 +22,12 @@ import type { World } from './world.ts';
 const INBOX_LIMIT = 1000;
 /** Whoever is overtaken by news that often has been told all there is. */
 const LOOKS_MAX = 5;
+
+/** What outlives a runner whose policy was changed. */
+export interface Inheritance {
+  readonly activity: Activity;
+  readonly leases: Leases;
+}
 
 /**
  * One agent at run time: a serial inbox, `step`, assign, perform effects, log one line, arm one alarm. The only writer of the
@@ -56,21 +62,26 @@ export class AgentRunner {
   private closed = false;
   private readonly stateWatchers = new Set<() => void>();
 
-  constructor(settings: AgentSettings, world: World) {
+  /** `inherited`: the work of the runner that had this name before, where its tasks go on under another policy. */
+  constructor(settings: AgentSettings, world: World, inherited: Inheritance | null = null) {
     this.name = settings.name;
     this.settings = settings;
     this.world = world;
     this.log = world.log.with({ agent: settings.name });
     this.starts = [...world.store.starts(settings.name)];
-    this.activity = new Activity(world.clock, () => this.settings.activity, {
+    const edges: Edges = {
       busy: () => this.dispatch({ type: 'busy' }),
       quiet: (lastActivity) => this.dispatch({ type: 'quiet', lastActivity }),
-    });
-    this.leases = new Leases(world.clock, this.activity);
+    };
+    const rules = (): ActivityRules => this.settings.activity;
+    this.activity = inherited?.activity ?? new Activity(world.clock, rules, edges);
+    this.leases = inherited?.leases ?? new Leases(world.clock, this.activity);
     this.state = initialState(world.clock.now(), this.policy);
     this.stateSince = world.clock.wall();
     this.countState();
     this.arm();
+    inherited?.activity.serve(rules, edges);
+    if (this.activity.busy) this.dispatch({ type: 'busy' });
   }
 
   get policy(): Policy {
@@ -119,12 +130,18 @@ export class AgentRunner {
   /** Ends with the runner: no alarm, no check, no lease is left. */
   close(): void {
     // Closed first: the end of the last lease must not put an agent to sleep that is no longer ours to judge.
+    const { activity, leases } = this.bequeath();
+    leases.keepOnly([]);
+    activity.close();
+  }
+
+  /** Ends without its work, which goes on under the next runner of this name. */
+  bequeath(): Inheritance {
     this.closed = true;
-    this.leases.keepOnly([]);
     this.alarm?.cancel();
-    this.activity.close();
     for (const prober of this.probers.values()) prober.stop();
     this.probers.clear();
+    return { activity: this.activity, leases: this.leases };
   }
 
   private turn(): void {

@@ -9,7 +9,7 @@ import type { Probe } from '../ports/probe.ts';
 import type { Store } from '../ports/store.ts';
 import { type Instant, type Millis, type WallTime, after } from '../std/time.ts';
 import { type Limits, ConfiguredDestination, RegisteredDestination } from './admission.ts';
-import { AgentRunner } from './agent-runner.ts';
+import { AgentRunner, type Inheritance } from './agent-runner.ts';
 import { type AgentSettings, workloadOf } from './agent-settings.ts';
 import { EventLog } from './event-log.ts';
 import { PortBook } from './port-book.ts';
@@ -130,20 +130,25 @@ export class Fleet implements Traffic {
 
   /**
    * Makes the fleet what `settings` say. An agent that stays the same feels nothing; one whose policy changed is another
-   * agent under the old name.
+   * agent under the old name, which takes over the tasks and their work.
    */
   apply(settings: readonly AgentSettings[], limits: Limits): void {
     this.limits = limits;
     const next = new Map(settings.map((entry) => [entry.name, entry]));
+    const inheritances = new Map<string, Inheritance>();
     for (const runner of this.runners.values()) {
-      const entry = next.get(runner.name);
-      if (entry === undefined) this.retire(runner);
-      else if (entry.policy.kind !== runner.policy.kind) this.retire(runner);
+      const kind = next.get(runner.name)?.policy.kind;
+      if (kind === runner.policy.kind) continue;
+      // The tasks go on, and so does the work on them; only an engine's tasks do.
+      const goesOn = kind !== undefined && kind !== 'unmanaged' && runner.policy.kind !== 'unmanaged';
+      this.takeOut(runner);
+      if (goesOn) inheritances.set(runner.name, runner.bequeath());
+      else this.retire(runner);
     }
     for (const entry of settings) {
       if (this.opened) this.introduce(entry);
       const runner = this.runners.get(entry.name);
-      if (runner === undefined) this.add(entry);
+      if (runner === undefined) this.add(entry, inheritances.get(entry.name));
       else runner.adjust(entry);
     }
     this.ports.setBackends(settings);
@@ -165,8 +170,8 @@ export class Fleet implements Traffic {
     this.routes.close();
   }
 
-  private add(settings: AgentSettings): void {
-    const runner = new AgentRunner(settings, this.world);
+  private add(settings: AgentSettings, inherited?: Inheritance): void {
+    const runner = new AgentRunner(settings, this.world, inherited);
     this.runners.set(settings.name, runner);
     this.destinations.set(settings.name, new ConfiguredDestination(runner, this));
     this.events.publish('agent.added', { agent: settings.name });
@@ -183,15 +188,17 @@ export class Fleet implements Traffic {
     this.declared.set(settings.name, text);
   }
 
-  /**
-   * Routes go at once; work in flight may finish, at most for drain_timeout; then the engine lets go of the tasks.
-   */
-  private retire(runner: AgentRunner): void {
-    const { name, policy } = runner;
+  /** From now on nobody reaches it. */
+  private takeOut({ name }: AgentRunner): void {
     this.runners.delete(name);
     this.destinations.delete(name);
     this.routes.purge(name, 'agent removed');
     this.events.publish('agent.removed', { agent: name });
+  }
+
+  /** Work in flight may finish, at most for drain_timeout; then the engine lets go of the tasks. */
+  private retire(runner: AgentRunner): void {
+    const { name, policy } = runner;
     runner.close();
     this.leaving.set(name, (this.leaving.get(name) ?? 0) + 1);
     void this.quietOrLate(runner, policy.drainTimeout).then(async () => {
