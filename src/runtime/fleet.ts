@@ -1,5 +1,5 @@
 import { type RouteTable, matchWildcard, routeTable } from '../core/route-table.ts';
-import type { Hostname } from '../contract/hostname.ts';
+import { type Hostname, covers } from '../contract/hostname.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Engine, EngineWatcher, Observation } from '../ports/engine.ts';
 import { EngineError } from '../ports/engine.ts';
@@ -85,6 +85,7 @@ export class Fleet implements Traffic {
     for (const runner of engined) this.introduce(runner.settings);
     await Promise.all(engined.map((runner) => runner.look()));
     this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
+    this.settleRoutes();
   }
 
   lookup(host: Hostname): Destination | null {
@@ -153,8 +154,16 @@ export class Fleet implements Traffic {
     }
     this.ports.setBackends(settings);
     this.table = routeTable(settings);
-    for (const route of this.routes.list())
-      if (this.table.exact.has(route.hostname)) this.routes.remove(route.hostname, 'config');
+    this.settleRoutes();
+  }
+
+  /** A registered hostname that the config has since given away, or no longer allows, is the agent's no more. */
+  private settleRoutes(): void {
+    for (const { hostname, agent } of this.routes.list()) {
+      const domains = this.runners.get(agent)?.settings.config.domains ?? [];
+      if (this.table.exact.has(hostname)) this.routes.remove(hostname, 'config');
+      else if (!domains.some((domain) => covers(domain, hostname))) this.routes.remove(hostname, 'domains');
+    }
   }
 
   /** Figures that are read off when somebody asks, since moving them with every request would cost the hot path. */
