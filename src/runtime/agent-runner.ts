@@ -59,7 +59,8 @@ export class AgentRunner {
   /** How often the engine, asked or not, has said what there is. */
   private sightings = 0;
   private orders: Promise<void> = Promise.resolve();
-  private closed = false;
+  /** Its agent was removed, or the daemon ends: nothing moves it any more. */
+  closed = false;
   private readonly stateWatchers = new Set<() => void>();
 
   /** `inherited`: the work of the runner that had this name before, where its tasks go on under another policy. */
@@ -121,7 +122,7 @@ export class AgentRunner {
     this.dispatch({ type: 'observed', wanted: seen.wanted, tasks, converging: seen.converging, lastExit: seen.lastExit });
   }
 
-  /** Calls `changed` after every transition until the returned function is called. */
+  /** Calls `changed` after every transition, and when the runner ends, until the returned function is called. */
   watchState(changed: () => void): () => void {
     this.stateWatchers.add(changed);
     return () => void this.stateWatchers.delete(changed);
@@ -141,6 +142,7 @@ export class AgentRunner {
     this.alarm?.cancel();
     for (const prober of this.probers.values()) prober.stop();
     this.probers.clear();
+    for (const changed of [...this.stateWatchers]) changed();
     return { activity: this.activity, leases: this.leases };
   }
 

@@ -148,7 +148,8 @@ export class FleetControl implements Control {
       };
       const late = (): void => end(failed({ problem: 'wake-timeout', detail: `it is ${runner.state.name}` }));
       const look = (): void => {
-        if (runner.state.name === 'ready') end(done(null));
+        if (runner.state.name === 'ready' && !runner.closed) end(done(null));
+        else if (runner.closed || signal.aborted) late();
       };
       const unwatch = runner.watchState(look);
       const alarm = clock.alarm(after(clock.now(), wait), late);

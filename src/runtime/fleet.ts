@@ -7,7 +7,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Probe } from '../ports/probe.ts';
 import type { Store } from '../ports/store.ts';
-import { type Instant, type Millis, type WallTime, after } from '../std/time.ts';
+import { type Millis, type WallTime, after } from '../std/time.ts';
 import { type Limits, ConfiguredDestination, RegisteredDestination } from './admission.ts';
 import { AgentRunner, type Inheritance } from './agent-runner.ts';
 import { type AgentSettings, workloadOf } from './agent-settings.ts';
@@ -44,6 +44,9 @@ export class Fleet implements Traffic {
   engineConnected = false;
   engineSince: WallTime;
   private opened = false;
+  private closed = false;
+  /** Ends each wait for work that is going on. */
+  private readonly waits = new Set<() => void>();
   private readonly runners = new Map<string, AgentRunner>();
   private readonly destinations = new Map<string, Destination>();
   /** What the engine was told of each agent that it has not been asked to release. */
@@ -79,11 +82,14 @@ export class Fleet implements Traffic {
   async open(settings: readonly AgentSettings[], limits: Limits): Promise<void> {
     this.apply(settings, limits);
     await this.parts.engine.open(this.watcher());
+    // The daemon was told to end while it began: nothing may be started any more.
+    if (this.isClosed()) return;
     this.opened = true;
     this.setConnected(true);
     const engined = [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged');
     for (const runner of engined) this.introduce(runner.settings);
     await Promise.all(engined.map((runner) => runner.look()));
+    if (this.isClosed()) return;
     this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
     this.settleRoutes();
   }
@@ -134,6 +140,7 @@ export class Fleet implements Traffic {
    * agent under the old name, which takes over the tasks and their work.
    */
   apply(settings: readonly AgentSettings[], limits: Limits): void {
+    if (this.closed) return;
     this.limits = limits;
     const next = new Map(settings.map((entry) => [entry.name, entry]));
     const inheritances = new Map<string, Inheritance>();
@@ -174,9 +181,16 @@ export class Fleet implements Traffic {
     }
   }
 
+  /** For good: no alarm, no check and no wait is left. What the engine still runs is for its own close to end. */
   close(): void {
+    this.closed = true;
+    for (const end of [...this.waits]) end();
     for (const runner of this.runners.values()) runner.close();
     this.routes.close();
+  }
+
+  private isClosed(): boolean {
+    return this.closed;
   }
 
   private add(settings: AgentSettings, inherited?: Inheritance): void {
@@ -210,8 +224,11 @@ export class Fleet implements Traffic {
     const { name, policy } = runner;
     runner.close();
     this.leaving.set(name, (this.leaving.get(name) ?? 0) + 1);
-    void this.quietOrLate(runner, policy.drainTimeout).then(async () => {
-      runner.activity.cut();
+    const { activity } = runner;
+    const quiet = activity.busy ? this.within(policy.drainTimeout, (end) => activity.whenQuiet(end)) : Promise.resolve();
+    void quiet.then(async () => {
+      if (this.closed) return;
+      activity.cut();
       const left = (this.leaving.get(name) ?? 1) - 1;
       this.leaving.set(name, left);
       // Removed, brought back and removed again: work of the first time may still be on the tasks. The last one to go decides.
@@ -240,15 +257,18 @@ export class Fleet implements Traffic {
     }
   }
 
-  private quietOrLate(runner: AgentRunner, limit: Millis): Promise<void> {
+  /** Resolves when `then` is called, at the latest after `limit` or when the fleet closes. */
+  private within(limit: Millis, wait: (then: () => void) => void): Promise<void> {
     const { clock } = this.parts;
-    if (!runner.activity.busy) return Promise.resolve();
     return new Promise((resolve) => {
-      const alarm = clock.alarm(after(clock.now(), limit), resolve);
-      runner.activity.whenQuiet(() => {
+      const end = (): void => {
         alarm.cancel();
+        this.waits.delete(end);
         resolve();
-      });
+      };
+      const alarm = clock.alarm(after(clock.now(), limit), end);
+      this.waits.add(end);
+      wait(end);
     });
   }
 
@@ -273,15 +293,7 @@ export class Fleet implements Traffic {
   private async drainTask(agent: string, taskId: string): Promise<void> {
     const runner = this.runners.get(agent);
     if (runner === undefined) return;
-    const { clock } = this.parts;
-    const limit: Instant = after(clock.now(), runner.policy.drainTimeout);
-    await new Promise<void>((resolve) => {
-      const alarm = clock.alarm(limit, resolve);
-      void runner.activity.taskIsQuiet(taskId).then(() => {
-        alarm.cancel();
-        resolve();
-      });
-    });
+    await this.within(runner.policy.drainTimeout, (end) => void runner.activity.taskIsQuiet(taskId).then(end));
   }
 
   private setConnected(connected: boolean): void {

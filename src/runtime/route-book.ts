@@ -29,6 +29,7 @@ export class RouteBook {
   private readonly ends = new Map<Hostname, Instant>();
   private readonly counts = new Map<string, number>();
   private alarm: Alarm | null = null;
+  private closed = false;
   private readonly clock: Clock;
   private readonly store: Store;
   private readonly events: EventLog;
@@ -124,6 +125,7 @@ export class RouteBook {
   }
 
   close(): void {
+    this.closed = true;
     this.alarm?.cancel();
   }
 
@@ -148,7 +150,7 @@ export class RouteBook {
     this.alarm?.cancel();
     let next: Instant | null = null;
     for (const end of this.ends.values()) if (next === null || end < next) next = end;
-    this.alarm = next === null ? null : this.clock.alarm(next, () => this.expire());
+    this.alarm = next === null || this.closed ? null : this.clock.alarm(next, () => this.expire());
   }
 
   private expire(): void {
