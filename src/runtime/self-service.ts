@@ -92,6 +92,8 @@ export class SelfService {
     const runner = this.parts.fleet.runner(caller.agent);
     if (runner === undefined) return unknownAgent(caller.agent);
     if (this.isStranger(runner, caller)) return failed({ problem: 'not-your-task' });
+    // Looked for here first: an engine knows nothing at all of an unmanaged agent.
+    if (!runner.tasks.some((task) => task.id === taskId)) return failed({ problem: 'unknown-task' });
     const answer = await ordering(() => this.parts.engine.endTask(runner.name, taskId, options));
     await runner.look();
     return answer;
