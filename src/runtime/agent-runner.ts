@@ -69,7 +69,7 @@ export class AgentRunner {
     this.settings = settings;
     this.world = world;
     this.log = world.log.with({ agent: settings.name });
-    this.starts = [...world.store.starts(settings.name)];
+    this.starts = this.measuredBefore();
     const edges: Edges = {
       busy: () => this.dispatch({ type: 'busy' }),
       quiet: (lastActivity) => this.dispatch({ type: 'quiet', lastActivity }),
@@ -287,6 +287,17 @@ export class AgentRunner {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.log.warn('measured start could not be kept', { detail: error.message });
+    }
+  }
+
+  /** Not worth a failed reload: without them Retry-After is a guess, as it was at first. */
+  private measuredBefore(): Millis[] {
+    try {
+      return [...this.world.store.starts(this.name)];
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.log.warn('measured starts could not be read', { detail: error.message });
+      return [];
     }
   }
 

@@ -102,6 +102,12 @@ export class RouteBook {
     return whole;
   }
 
+  /** As `remove`, for whoever must be told when it could not be. Throws StoreError, changing nothing. */
+  take(hostname: Hostname, reason: string): void {
+    this.store.deleteRoute(hostname);
+    this.remove(hostname, reason);
+  }
+
   remove(hostname: Hostname, reason: string): void {
     const route = this.routes.get(hostname);
     if (route === undefined) return;

@@ -69,7 +69,7 @@ export class SelfService {
     const route = hostname === null ? undefined : fleet.routes.get(hostname);
     if (route === undefined) return failed({ problem: 'unknown-service' });
     if (caller !== null && route.agent !== caller.agent) return failed({ problem: 'forbidden' });
-    const refusal = keeping(() => fleet.routes.remove(route.hostname, caller === null ? 'admin' : 'agent'), log);
+    const refusal = keeping(() => fleet.routes.take(route.hostname, caller === null ? 'admin' : 'agent'), log);
     return refusal === null ? done(null) : failed(refusal);
   }
 
