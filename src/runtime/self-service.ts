@@ -52,12 +52,11 @@ export class SelfService {
     const task = this.task(runner, caller);
     if (!task.ok) return task;
     if (target.host !== null && target.host !== task.value.address?.host) return failed({ problem: 'foreign-target' });
-    if (fleet.ports.isForeign(runner.name, target.port)) return failed({ problem: 'foreign-target' });
+    const { port } = target;
+    if (port === null) return failed({ problem: 'invalid-target' });
+    if (fleet.ports.isForeign(runner.name, port)) return failed({ problem: 'foreign-target' });
     if (!fleet.routes.hasRoomFor(runner.name, hostname)) return failed({ problem: 'route-limit' });
-    const refusal = keeping(
-      () => void fleet.routes.put({ hostname, agent: runner.name, task: task.value.id, port: target.port }, ttl),
-      log,
-    );
+    const refusal = keeping(() => void fleet.routes.put({ hostname, agent: runner.name, task: task.value.id, port }, ttl), log);
     const route = fleet.routes.get(hostname);
     return refusal !== null || route === undefined ? failed(refusal ?? { problem: 'internal-error' }) : done(serviceView(route));
   }
