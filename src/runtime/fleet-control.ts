@@ -25,7 +25,10 @@ import { SelfService } from './self-service.ts';
  */
 export class FleetControl implements Control {
   private config: Config;
-  private readonly made = new Map<string, AgentConfig>();
+  /** Bodies of the agents made by API, as the store has them. */
+  private readonly bodies = new Map<string, unknown>();
+  /** Those of them that fit beside the config in force. */
+  private made = new Map<string, AgentConfig>();
   private loadedAt: WallTime;
   private rejected: string | null = null;
   private draining = false;
@@ -43,17 +46,9 @@ export class FleetControl implements Control {
 
   /** Reads back the agents made by API and opens the fleet. */
   async open(): Promise<void> {
-    const { store, log, fleet } = this.parts;
-    for (const { name, body } of store.agents()) {
-      const made = this.parts.agentFromBody(body, this.config);
-      if (made.ok && this.config.agents[name] === undefined) this.made.set(name, made.value.agent);
-      else
-        log.warn('agent made by API does not fit the config any more and is left out', {
-          agent: name,
-          complaints: made.ok ? ['the config file has one of this name'] : made.failure,
-        });
-    }
-    await fleet.open(this.settings(), { inFlight: this.config.limits.in_flight });
+    for (const { name, body } of this.parts.store.agents()) this.bodies.set(name, body);
+    this.fit();
+    await this.parts.fleet.open(this.settings(), { inFlight: this.config.limits.in_flight });
   }
 
   /** From now on not ready: the daemon is ending. */
@@ -103,23 +98,24 @@ export class FleetControl implements Control {
         detail: 'policy: on the process engine only unmanaged agents can be made by API',
       });
     }
-    const held = this.taken([body.hostname]);
-    if (held !== null) return failed({ problem: 'hostname-taken', detail: `${held} is held by another` });
+    if (this.isTaken(body.hostname)) return failed({ problem: 'hostname-taken', detail: `${body.hostname} is held by another` });
     const checked = this.parts.agentFromBody(body, this.config);
     if (!checked.ok)
       return failed({ problem: 'invalid-body', detail: checked.failure.join('; '), extra: { complaints: checked.failure } });
     const kept = this.keeping(() => store.putAgent({ name, body, createdAt: clock.wall() }));
     if (kept !== null) return failed(kept);
+    this.bodies.set(name, body);
     this.made.set(name, checked.value.agent);
     this.applyNow();
     return this.agent(name);
   }
 
   deleteAgent(name: string): Answer<null> {
-    if (this.parts.fleet.runner(name) === undefined) return unknownAgent(name);
-    if (!this.made.has(name)) return failed({ problem: 'agent-from-file' });
+    if (Object.hasOwn(this.config.agents, name)) return failed({ problem: 'agent-from-file' });
+    if (!this.bodies.has(name)) return unknownAgent(name);
     const kept = this.keeping(() => this.parts.store.deleteAgent(name));
     if (kept !== null) return failed(kept);
+    this.bodies.delete(name);
     this.made.delete(name);
     this.applyNow();
     return done(null);
@@ -218,16 +214,7 @@ export class FleetControl implements Control {
     this.parts.taken(config);
     this.rejected = null;
     this.loadedAt = clock.wall();
-    for (const name of this.made.keys()) {
-      const settings = this.made.get(name);
-      if (
-        config.agents[name] === undefined &&
-        (settings === undefined || this.taken([settings.hostname, ...settings.hostnames], name) === null)
-      )
-        continue;
-      this.made.delete(name);
-      log.warn('agent made by API gives way to the config file', { agent: name });
-    }
+    this.fit();
     this.applyNow();
     log.info('config reloaded', { ...changes });
     fleet.events.publish('config.reloaded', {
@@ -276,11 +263,29 @@ export class FleetControl implements Control {
     this.parts.fleet.apply(this.settings(), { inFlight: this.config.limits.in_flight });
   }
 
-  /** The first of these hostnames that somebody other than `self` holds. */
-  private taken(mine: readonly string[], self?: string): string | null {
-    const others = this.settings().filter(({ name }) => name !== self);
-    const held = new Set(others.flatMap(({ patterns }) => patterns.map((pattern) => pattern.toLowerCase().replace(/\.$/, ''))));
-    return mine.find((pattern) => held.has(pattern.toLowerCase().replace(/\.$/, ''))) ?? null;
+  /**
+   * Checks the agents made by API against the config in force, whose defaults go into them: what does not fit gives way to
+   * the file, and comes back with a file that it fits.
+   */
+  private fit(): void {
+    this.made = new Map();
+    for (const [name, body] of this.bodies) {
+      const checked = Object.hasOwn(this.config.agents, name)
+        ? failed(['the config file has one of this name'])
+        : this.parts.agentFromBody(body, this.config);
+      if (checked.ok) this.made.set(name, checked.value.agent);
+      else
+        this.parts.log.warn('agent made by API does not fit the config and is left out', {
+          agent: name,
+          complaints: checked.failure,
+        });
+    }
+  }
+
+  /** Whether an agent has this hostname or wildcard already. */
+  private isTaken(pattern: string): boolean {
+    const normal = (text: string): string => text.toLowerCase().replace(/\.$/, '');
+    return this.settings().some(({ patterns }) => patterns.some((other) => normal(other) === normal(pattern)));
   }
 
   private keeping(write: () => void): Refusal | null {
