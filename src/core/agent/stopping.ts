@@ -17,7 +17,7 @@ export function fromStopping(state: Stopping, event: AgentEvent, now: Instant, p
     case 'sleep-ordered':
       return stay({ ...state, next: 'sleep', wake: null });
     case 'order-failed': {
-      const problem = { code: 'stop-failed', detail: event.detail } as const;
+      const problem = { code: event.refused ? 'stop-failed' : 'engine-unavailable', detail: event.detail } as const;
       return stay({ ...state, problem, deadline: after(now, millisOf(Math.min(backoff(state.orders), STOP_TIMEOUT))) });
     }
     case 'due':
