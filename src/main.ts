@@ -169,17 +169,21 @@ async function run(configFile: string): Promise<number> {
     hurry: () => ending.hurry(),
     reload: () => void control.reload(),
   });
-  await control.open().catch((error: unknown) => {
+  const opened = control.open().catch((error: unknown) => {
+    // Told to end while leftovers were still being ended: an end like any other.
+    if (error instanceof EngineError && ending.hasBegun) return;
     if (error instanceof EngineError) throw new StartRefused(EXIT.failed, `the engine cannot be opened: ${error.message}`);
     throw error;
   });
-  log.info('daemon is up', {
-    ms: Math.round(elapsed(startedAt, clock.now())),
-    engine: config.engine,
-    agents: control.names().length,
-  });
-  greet(config, bound.public, bound.admin, admin.source);
-
+  await Promise.race([opened, ending.over]);
+  if (!ending.hasBegun) {
+    log.info('daemon is up', {
+      ms: Math.round(elapsed(startedAt, clock.now())),
+      engine: config.engine,
+      agents: control.names().length,
+    });
+    greet(config, bound.public, bound.admin, admin.source);
+  }
   await ending.over;
   return EXIT.ok;
 }

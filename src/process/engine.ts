@@ -44,6 +44,8 @@ export class ProcessEngine implements Engine {
   /** What the watcher is still to be told, in order: a name to observe, or what to say. */
   private news: (string | (() => void))[] = [];
   private ground: AgentGround | null = null;
+  /** The end of what an earlier daemon left. */
+  private sweeping: Promise<void> = Promise.resolve();
   private phase: 'new' | 'opening' | 'open' | 'closed' = 'new';
 
   constructor(options: ProcessEngineOptions) {
@@ -64,7 +66,8 @@ export class ProcessEngine implements Engine {
     const record = ProcessRecord.open(stateDir);
     // Refused rather than run without a memory: what cannot be found again must not be started.
     if (!record.ok) throw new EngineError('refused', record.failure);
-    await sweep(record.value, clock, log, this.stopGrace);
+    this.sweeping = sweep(record.value, clock, log, this.stopGrace);
+    await this.sweeping;
     // Shut down while it was still ending leftovers: no guardian must hold up the exit.
     if (this.isClosed()) throw new EngineError('unavailable', 'the engine was closed while it opened');
     this.guardian.start();
@@ -147,7 +150,8 @@ export class ProcessEngine implements Engine {
     this.phase = 'closed';
     this.news = [];
     const grace = millisOf(Math.min(graceMs, this.stopGrace));
-    const all = Promise.all([...this.agents.values()].map((agent) => agent.close(grace)));
+    // Leftovers that were told to end belong to it too: given up half-way, those that ignore SIGTERM would live on.
+    const all = Promise.all([this.sweeping, ...[...this.agents.values()].map((agent) => agent.close(grace))]);
     await this.patiently(all, grace).catch((error: unknown) => {
       this.options.log.error('some tasks did not end', { detail: String(error) });
     });

@@ -35,8 +35,12 @@ export class Ending {
     this.over = new Promise((resolve) => (this.finish = resolve));
   }
 
+  get hasBegun(): boolean {
+    return this.deadline !== null;
+  }
+
   begin(): void {
-    if (this.deadline !== null) return;
+    if (this.hasBegun) return;
     const { log, drainTimeout } = this.parts;
     this.deadline = after(this.parts.clock.now(), drainTimeout());
     log.info('daemon is shutting down', { drainTimeoutMs: drainTimeout() });
