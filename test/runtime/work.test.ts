@@ -45,6 +45,17 @@ describe('no sleep under work', () => {
     expect(open.engine.scales('kai')).toEqual([1, 0]);
   });
 
+  test('B: the end of one piece of work is not the end of all', async () => {
+    const open = await awake();
+    const [first, second] = [open.admitted(), open.admitted()];
+    first.end();
+    await open.clock.advance(60_000);
+    expect(open.engine.scales('kai')).toEqual([1]);
+    second.end();
+    await open.clock.advance(5000);
+    expect(open.engine.scales('kai')).toEqual([1, 0]);
+  });
+
   test('B: with websocket open, a silent WebSocket holds its agent awake for as long as it is open', async () => {
     const open = await awake();
     const { work, cut } = cuttable(open, 'upgrade');
