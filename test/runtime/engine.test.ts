@@ -13,6 +13,7 @@ describe('the engine is lost', () => {
     expect(open.ask('eve.test')).toEqual({ kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: 3 });
     expect(codeOf(open.control.wake('eve'))).toBe('engine-unavailable');
     expect(codeOf(open.control.wake('kai'))).toBe('ok');
+    open.fleet.lookup('eve.test' as never)?.want('api');
     expect(open.state('eve')).toBe('sleeping');
     expect(open.control.health()).toMatchObject({ status: 'degraded', engine: { connected: false } });
     expect(open.control.ready()).toEqual({ ready: false, because: 'engine unavailable' });

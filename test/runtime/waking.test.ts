@@ -112,6 +112,18 @@ describe('no lost wake', () => {
     expect(open.engine.scales('kai')).toEqual([1, 0, 1]);
   });
 
+  test('a sleep by an operator takes back a wake that is remembered, and a later call wakes again', async () => {
+    const { house: open, clock, ask } = spread(await house(kai({ idle: { timeout: '5s', wake_cooldown: '20s' } })));
+    await open.ready();
+    await clock.advance(5000 + 3000);
+    ask();
+    open.control.sleep('kai', { force: false });
+    await clock.advance(60_000);
+    expect(open.engine.scales('kai')).toEqual([1, 0]);
+    ask();
+    expect(open.state()).toBe('starting');
+  });
+
   test('C: a wake inside the backoff of a failed start is remembered and starts at its end', async () => {
     const { house: open, clock, ask } = spread(await house(kai()));
     open.engine.scriptStart('kai', { exits: 'exit code 3' });

@@ -209,6 +209,17 @@ describe('no sleep under work', () => {
 });
 
 describe('what may cut', () => {
+  test('B: a lease that is renewed while an operator drains its agent is work all the time', async () => {
+    const open = await awake();
+    open.control.takeLease(caller(), millisOf(60_000), 'first');
+    open.control.sleep('kai', { force: false });
+    await open.clock.advance(1000);
+    open.control.takeLease(caller(), millisOf(60_000), 'second');
+    expect(open.state()).toBe('draining');
+    open.control.dropLease(caller());
+    expect(open.state()).toBe('stopping');
+  });
+
   test('a sleep by an operator waits for work, and is refused when there is some at drain_timeout', async () => {
     const open = await awake();
     const { work, cut } = cuttable(open);
