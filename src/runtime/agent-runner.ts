@@ -222,6 +222,7 @@ export class AgentRunner {
     if (replicas > 0) this.wanted = replicas;
     this.ordersOpen += 1;
     this.orders = this.orders.then(async () => {
+      if (this.closed) return;
       let failure: EngineError | null = null;
       try {
         await engine.scale(this.name, replicas);
@@ -240,7 +241,8 @@ export class AgentRunner {
   /** Asks the engine for the whole truth. What cannot be had now comes with its next news. */
   async look(): Promise<void> {
     try {
-      for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      // Once closed nothing is asked any more: the engine may have let go of the agent meanwhile, and does not know it then.
+      for (let looks = 0; looks < LOOKS_MAX && !this.closed; looks += 1) {
         const before = this.sightings;
         const seen = await this.world.engine.observe(this.name);
         // Overtaken by news, the answer may be the older of the two, and taking it would hide for ever what the news said.

@@ -36,3 +36,13 @@ test('J: a reload does not tell the engine of agents that stay the same', async 
   await open.reload({ always, kai: { replicas_max: 2, replicas: 2 } });
   expect(told()).toEqual(['always', 'kai', 'kai']);
 });
+
+test('an agent that is removed while an order of its is under way asks the engine nothing more', async () => {
+  const open = await house({ agents: { kai: {}, other: {} }, engine: { answerMs: 100 } });
+  open.control.wake('kai');
+  await open.clock.advance(50);
+  await open.reload({ other: {} });
+  await open.clock.advance(10_000);
+  const asked = open.engine.calls.filter(({ agent }) => agent === 'kai').map(({ call }) => call);
+  expect(asked.at(-1)).toBe('release');
+});
