@@ -76,12 +76,17 @@ async function run(configFile: string): Promise<number> {
   open.defer(() => lock.value.release());
   const store = usable(openStore(config.state_dir), ({ detail }) => detail);
   open.defer(() => store.close());
-  const admin = usable(adminToken(config), (detail) => detail);
-  const secret = usable(daemonSecret(config), (detail) => detail);
+  // A file that the config names is the config's mistake; one that we keep in state_dir is not.
+  const admin = usable(
+    adminToken(config),
+    (detail) => detail,
+    config.admin_token_file === undefined ? EXIT.failed : EXIT.badConfig,
+  );
+  const secret = usable(daemonSecret(config), (detail) => detail, config.secret_file === null ? EXIT.failed : EXIT.badConfig);
   for (const warning of [...admin.warnings, ...secret.warnings])
     log.warn('secret file is not as private as it should be', { warning });
   const tokens = new AgentTokens(secret.value);
-  usable(tokens.learn(config), (detail) => detail);
+  usable(tokens.learn(config), (detail) => detail, EXIT.badConfig);
 
   const metrics = openMetrics();
   const bound: { public: Address | null; admin: Address | null } = { public: null, admin: null };
@@ -220,9 +225,9 @@ function takeOver(config: Config, publicServer: PublicServer, log: SystemLog): v
   publicServer.reconfigure({ limits: config.limits, trustedProxies: config.trusted_proxies, logRequests: config.log.requests });
 }
 
-function usable<T, F>(outcome: Outcome<T, F>, detail: (failure: F) => string): T {
+function usable<T, F>(outcome: Outcome<T, F>, detail: (failure: F) => string, code: number = EXIT.failed): T {
   if (outcome.ok) return outcome.value;
-  throw new StartRefused(EXIT.failed, detail(outcome.failure));
+  throw new StartRefused(code, detail(outcome.failure));
 }
 
 async function listening(key: string, text: string, listen: () => Promise<Address>): Promise<Address> {
