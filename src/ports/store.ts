@@ -29,7 +29,8 @@ export class StoreError extends Error {
 export interface Store {
   routes(): readonly StoredRoute[];
   putRoute(route: StoredRoute): void;
-  deleteRoute(hostname: string): void;
+  /** All of them or none, in one go: an agent that sleeps may have a thousand. One that is not there is no mistake. */
+  deleteRoutes(hostnames: readonly string[]): void;
   agents(): readonly StoredAgent[];
   putAgent(agent: StoredAgent): void;
   deleteAgent(name: string): void;

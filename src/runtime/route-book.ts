@@ -27,8 +27,9 @@ export const ROUTES_MAX = 20_000;
 export class RouteBook {
   private readonly routes = new Map<Hostname, Route>();
   private readonly ends = new Map<Hostname, Instant>();
-  private readonly counts = new Map<string, number>();
+  private readonly ofAgent = new Map<string, Set<Hostname>>();
   private alarm: Alarm | null = null;
+  private alarmAt: Instant | null = null;
   private closed = false;
   private readonly clock: Clock;
   private readonly store: Store;
@@ -61,27 +62,26 @@ export class RouteBook {
 
   /** By hostname, in alphabetical order. */
   list(agent?: string): readonly Route[] {
-    const all = [...this.routes.values()];
-    return (agent === undefined ? all : all.filter((route) => route.agent === agent)).sort((a, b) =>
-      a.hostname < b.hostname ? -1 : 1,
-    );
+    const routes = agent === undefined ? [...this.routes.values()] : this.heldBy(agent);
+    return routes.sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   }
 
   hasRoomFor(agent: string, hostname: Hostname): boolean {
     if (this.routes.has(hostname)) return true;
-    return this.routes.size < ROUTES_MAX && (this.counts.get(agent) ?? 0) < ROUTES_PER_AGENT;
+    return this.routes.size < ROUTES_MAX && (this.ofAgent.get(agent)?.size ?? 0) < ROUTES_PER_AGENT;
   }
 
   /** Takes up routes that an earlier daemon kept, whose tasks are still there. */
   restore(isAlive: (agent: string, task: string) => boolean): void {
     const now = this.clock.wall();
+    const over: string[] = [];
     for (const stored of this.store.routes()) {
       const left = stored.expiresAt === null ? null : stored.expiresAt - now;
-      if ((left !== null && left <= 0) || !isAlive(stored.agent, stored.task)) this.forget(stored.hostname);
+      if ((left !== null && left <= 0) || !isAlive(stored.agent, stored.task)) over.push(stored.hostname);
       else this.enter({ ...stored, hostname: stored.hostname as Hostname }, left as Millis | null);
     }
+    this.forget(over);
     this.count();
-    this.arm();
   }
 
   /** Kept first and entered then: whoever was told `200` finds it again after a crash. Throws StoreError, changing nothing. */
@@ -96,7 +96,6 @@ export class RouteBook {
     this.store.putRoute(whole);
     this.enter(whole, ttl);
     this.count();
-    this.arm();
     const { hostname, agent, port } = whole;
     if (before === undefined) this.events.publish('service.registered', { agent, hostname, port });
     return whole;
@@ -104,30 +103,27 @@ export class RouteBook {
 
   /** As `remove`, for whoever must be told when it could not be. Throws StoreError, changing nothing. */
   take(hostname: Hostname, reason: string): void {
-    this.store.deleteRoute(hostname);
+    this.store.deleteRoutes([hostname]);
     this.remove(hostname, reason);
   }
 
   remove(hostname: Hostname, reason: string): void {
     const route = this.routes.get(hostname);
-    if (route === undefined) return;
-    this.routes.delete(hostname);
-    this.ends.delete(hostname);
-    this.counts.set(route.agent, (this.counts.get(route.agent) ?? 1) - 1);
-    this.forget(hostname);
-    this.count();
-    this.events.publish('service.removed', { agent: route.agent, hostname, reason });
+    if (route !== undefined) this.drop([route], reason);
   }
 
   purge(agent: string, reason: string): void {
-    if ((this.counts.get(agent) ?? 0) === 0) return;
-    for (const route of this.list(agent)) this.remove(route.hostname, reason);
+    this.drop(this.list(agent), reason);
   }
 
+  /** A task that is ending takes no new work, so its names go before it does. */
   keepOnly(agent: string, tasks: readonly Task[]): void {
-    if ((this.counts.get(agent) ?? 0) === 0) return;
-    for (const route of this.list(agent))
-      if (!tasks.some((task) => task.id === route.task)) this.remove(route.hostname, 'task ended');
+    const stays = (route: Route): boolean => tasks.some((task) => task.id === route.task && task.state !== 'ending');
+    if (this.ofAgent.has(agent))
+      this.drop(
+        this.list(agent).filter((route) => !stays(route)),
+        'task ended',
+      );
   }
 
   close(): void {
@@ -135,34 +131,66 @@ export class RouteBook {
     this.alarm?.cancel();
   }
 
-  private enter(route: Route, ttl: Millis | null): void {
-    if (!this.routes.has(route.hostname)) this.counts.set(route.agent, (this.counts.get(route.agent) ?? 0) + 1);
-    this.routes.set(route.hostname, route);
-    if (ttl === null) this.ends.delete(route.hostname);
-    else this.ends.set(route.hostname, after(this.clock.now(), ttl));
+  private heldBy(agent: string): Route[] {
+    return [...(this.ofAgent.get(agent) ?? [])].flatMap((hostname) => this.routes.get(hostname) ?? []);
   }
 
-  /** A row that cannot be deleted does no harm: it is taken up again only if its task still lives. */
-  private forget(hostname: string): void {
-    try {
-      this.store.deleteRoute(hostname);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.log.warn('removed route is still on disk', { hostname, detail: error.message });
+  private enter(route: Route, ttl: Millis | null): void {
+    const held = this.ofAgent.get(route.agent) ?? new Set();
+    this.ofAgent.set(route.agent, held.add(route.hostname));
+    this.routes.set(route.hostname, route);
+    if (ttl === null) this.ends.delete(route.hostname);
+    else {
+      const end = after(this.clock.now(), ttl);
+      this.ends.set(route.hostname, end);
+      this.arm(end);
     }
   }
 
-  private arm(): void {
+  private drop(routes: readonly Route[], reason: string): void {
+    if (routes.length === 0) return;
+    for (const { hostname, agent } of routes) {
+      this.routes.delete(hostname);
+      this.ends.delete(hostname);
+      const held = this.ofAgent.get(agent);
+      held?.delete(hostname);
+      if (held?.size === 0) this.ofAgent.delete(agent);
+    }
+    this.forget(routes.map(({ hostname }) => hostname));
+    this.count();
+    for (const { hostname, agent } of routes) this.events.publish('service.removed', { agent, hostname, reason });
+  }
+
+  /** A row that cannot be deleted does no harm: it is taken up again only if its task still lives. */
+  private forget(hostnames: readonly string[]): void {
+    if (hostnames.length === 0) return;
+    try {
+      this.store.deleteRoutes(hostnames);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.log.warn('removed routes are still on disk', { hostnames: hostnames.slice(0, 10), detail: error.message });
+    }
+  }
+
+  /**
+   * Wakes at `end` unless it wakes before that anyway. Waking for a route that has been renewed or removed since is no harm
+   * and far cheaper than looking through all of them at every renewal.
+   */
+  private arm(end: Instant): void {
+    if (this.closed || (this.alarmAt !== null && this.alarmAt <= end)) return;
     this.alarm?.cancel();
-    let next: Instant | null = null;
-    for (const end of this.ends.values()) if (next === null || end < next) next = end;
-    this.alarm = next === null || this.closed ? null : this.clock.alarm(next, () => this.expire());
+    this.alarmAt = end;
+    this.alarm = this.clock.alarm(end, () => this.expire());
   }
 
   private expire(): void {
+    this.alarmAt = null;
     const now = this.clock.now();
-    for (const [hostname, end] of [...this.ends]) if (end <= now) this.remove(hostname, 'ttl');
-    this.arm();
+    const over = [...this.ends].flatMap(([hostname, end]) => (end <= now ? (this.routes.get(hostname) ?? []) : []));
+    this.drop(over, 'ttl');
+    let next: Instant | null = null;
+    for (const end of this.ends.values()) if (next === null || end < next) next = end;
+    if (next !== null) this.arm(next);
   }
 
   private count(): void {

@@ -100,8 +100,8 @@ export class SqliteStore implements Store {
     this.write('INSERT OR REPLACE INTO routes VALUES (?, ?, ?, ?, ?, ?)', hostname, agent, task, port, createdAt, expiresAt);
   }
 
-  deleteRoute(hostname: string): void {
-    this.write('DELETE FROM routes WHERE hostname = ?', hostname);
+  deleteRoutes(hostnames: readonly string[]): void {
+    this.write('DELETE FROM routes WHERE hostname IN (SELECT value FROM json_each(?))', JSON.stringify(hostnames));
   }
 
   agents(): readonly StoredAgent[] {

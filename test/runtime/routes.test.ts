@@ -198,6 +198,18 @@ describe('registering a hostname', () => {
     expect(open.fleet.lookup('a.preview.test' as never)).toBeNull();
   });
 
+  test('a task that is being drained loses its names at once: they would lead to somebody who takes nothing new', async () => {
+    const open = await awake({ kai: { ...KAI, replicas: 2, replicas_max: 2, idle: { drain_timeout: '1m' } } });
+    const [first = ''] = open.tasks();
+    register(open, {}, caller('kai', { task: first }));
+    const work = [open.admitted(), open.admitted()];
+    const ending = open.control.endTask(caller('kai', { admin: true }), first, { replace: false });
+    await open.clock.advance(1000);
+    expect(open.fleet.lookup('a.preview.test' as never)).toBeNull();
+    for (const piece of work) piece.end();
+    expect(await open.drive(ending)).toMatchObject({ ok: true });
+  });
+
   test('the port is looked at again at every look-up: a route whose port has become foreign is removed', async () => {
     const open = await awake();
     register(open, { target: ':4000' });

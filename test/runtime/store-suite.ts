@@ -16,8 +16,7 @@ export function storeSuite(name: string, open: () => Store): void {
       store.putRoute(route('b.test', { expiresAt: wallTimeOf(1_700_000_600_000) }));
       store.putRoute(route('a.test'));
       store.putRoute(route('a.test', { port: 2, task: 't2' }));
-      store.deleteRoute('c.test');
-      store.deleteRoute('never.test');
+      store.deleteRoutes(['c.test', 'never.test']);
       expect(store.routes()).toEqual([
         route('a.test', { port: 2, task: 't2' }),
         route('b.test', { expiresAt: wallTimeOf(1_700_000_600_000) }),

@@ -38,8 +38,7 @@ describe('the store', () => {
     store.putRoute(expiring);
     store.putRoute(route('a.example.com', { port: 1 }));
     store.putRoute(route('a.example.com', { port: 2 }));
-    store.deleteRoute('c.example.com');
-    store.deleteRoute('never.example.com');
+    store.deleteRoutes(['c.example.com', 'never.example.com']);
     const body = { name: 'eve', backend: 'http://127.0.0.1:1', nested: ['ä', null] };
     store.putAgent({ name: 'eve', body, createdAt: wallTimeOf(5) });
     store.putAgent({ name: 'old', body: {}, createdAt: wallTimeOf(5) });

@@ -20,9 +20,9 @@ export class MemoryStore implements Store {
     this.kept.routes.set(route.hostname, route);
   }
 
-  deleteRoute(hostname: string): void {
+  deleteRoutes(hostnames: readonly string[]): void {
     this.write();
-    this.kept.routes.delete(hostname);
+    for (const hostname of hostnames) this.kept.routes.delete(hostname);
   }
 
   agents(): readonly StoredAgent[] {
