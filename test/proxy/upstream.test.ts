@@ -47,6 +47,7 @@ describe('what the caller is told', () => {
     ['an unknown transfer coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: foo\r\n\r\nabc'],
     ['a status line that is none', 'NONSENSE\r\n\r\n'],
     ['a status above 599', 'HTTP/1.1 700 X\r\nContent-Length: 0\r\n\r\n'],
+    ['a status below 100', 'HTTP/1.1 042 X\r\nContent-Length: 0\r\n\r\n'],
     ['a head of 64 KiB', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(64 * 1024)}\r\nContent-Length: 0\r\n\r\n`],
     ['CR in a header', 'HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 0\r\n\r\n'],
     ['a 101 nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],

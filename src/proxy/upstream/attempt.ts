@@ -81,7 +81,7 @@ export class Attempt implements Forwarding, Dispatcher.DispatchHandler {
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     if (this.over) return true;
     this.resumeBody = resume;
-    if (status === 101 || status > 599) {
+    if (status === 101 || status < 100 || status > 599) {
       this.fail('upstream-invalid', `an answer with status ${status}`);
     } else if (status < 200) {
       this.caller.informed(status, textOf(raw));
