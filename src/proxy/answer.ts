@@ -45,10 +45,14 @@ export class Answer {
     this.response.writeContinue();
   }
 
-  /** A 1xx of the agent's. Behind an earlier answer it is dropped, which every 1xx may be. */
+  /**
+   * A 1xx of the agent's. Behind an earlier answer it is dropped, which every 1xx may be; and where the client does not keep
+   * up, since nothing makes the agent wait with the next one, and all that it sends would wait here.
+   */
   inform(status: number, headers: readonly string[]): void {
-    if (this.begun) return;
-    this.response.socket?.write(headBytes(status, sift(headers, RESPONSE_FIELDS, false).kept), 'latin1');
+    const { socket } = this.response;
+    if (this.begun || socket === null || socket.writableNeedDrain) return;
+    socket.write(headBytes(status, sift(headers, RESPONSE_FIELDS, false).kept), 'latin1');
   }
 
   /** The agent's answer begins. `lines` have been sifted. */
