@@ -27,6 +27,16 @@ test('an agent that is removed, brought back and removed again is released once,
   expect(open.forgotten).toEqual(['kai']);
 });
 
+test('an order to stop that waits for its turn does not end the tasks of an agent that is always on by now', async () => {
+  const open = await house({ engine: { answerMs: 50 } });
+  open.control.wake('kai');
+  await open.clock.advance(5);
+  open.control.sleep('kai', { force: true });
+  await open.reload({ kai: { policy: 'always-on' } });
+  await open.clock.advance(60_000);
+  expect(open.tasks()).toHaveLength(1);
+});
+
 test('J: a reload does not tell the engine of agents that stay the same', async () => {
   const always = { policy: 'always-on' };
   const open = await house({ agents: { always, kai: {} } });
