@@ -60,14 +60,15 @@ export class Guardian {
   start(): void {
     // Detached: Ctrl-C in a terminal goes to the whole foreground group, and the guardian must outlive the daemon. With
     // hardly any environment, so that it does not carry an owner mark and is not mistaken for a leftover.
-    const shell = spawn('/bin/sh', ['-c', SCRIPT], {
+    const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT], {
       detached: true,
       cwd: '/',
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     });
     this.shell = shell;
-    shell.stdin.on('error', () => {
+    // Without a descriptor left there is no pipe either, and 'error' says so.
+    shell.stdin?.on('error', () => {
       // It is gone; 'exit' follows and says so.
     });
     shell.once('error', (error) => {

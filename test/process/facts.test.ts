@@ -70,6 +70,36 @@ describe('the guardian', () => {
     expect(readProcess(forgotten.pid ?? 0)?.live).toBe(true);
   });
 
+  test('without a descriptor left it is no end of the daemon, and is tried again when there are some', async () => {
+    const source = `
+      import { closeSync, openSync } from 'node:fs';
+      import { Guardian } from './src/process/guardian.ts';
+      const rings = [];
+      const clock = { now: () => 0, wall: () => 0, alarm: (_at, ring) => (rings.push(ring), { cancel: () => undefined }) };
+      const said = [];
+      const log = { debug: (line) => said.push(line), warn: (line) => said.push(line) };
+      const held = [];
+      try { for (;;) held.push(openSync('/dev/null', 'r')); } catch {}
+      const guardian = new Guardian(clock, log);
+      guardian.start();
+      guardian.watch(1_000_000_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const each of held) closeSync(each);
+      for (const ring of rings.splice(0)) ring();
+      console.log(JSON.stringify({ said, lives: guardian.pid !== null }));
+      guardian.forget(1_000_000_000);
+      await guardian.close();`;
+    const node = [process.execPath, '--input-type=module-typescript', '--eval', source];
+    const child = spawn('/bin/sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...node], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const said: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(JSON.parse(String(Buffer.concat(said)))).toEqual({
+      said: ['guardian started', 'guardian ended; it is started again', 'guardian started'],
+      lives: true,
+    });
+  });
+
   test('one that cannot be kept is given up after some tries, and said so', async () => {
     const log = new RecordingLog();
     const guardian = new Guardian(new ScaledClock(100), log);
