@@ -73,7 +73,8 @@ function ownAnswer(head: RequestHead, destination: Destination): Decision | null
     return { kind: 'answer', agent, status, json: { status: state, agent }, retryAfterSeconds: null };
   }
   if (head.path === '/api/wake' && head.method === 'POST') {
-    destination.want('api');
+    const refused = destination.want('api');
+    if (refused !== null) return refuse(agent, refused.problem, refused.retryAfterSeconds);
     return {
       kind: 'answer',
       agent,

@@ -5,7 +5,7 @@ import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Task } from '../ports/engine.ts';
 import type { AgentRunner } from './agent-runner.ts';
 import type { Route } from './route-book.ts';
-import type { Admission, Destination, Target } from './traffic.ts';
+import type { Admission, Destination, Refused, Target } from './traffic.ts';
 
 /** Limits of the data plane that are counted here. */
 export interface Limits {
@@ -45,18 +45,20 @@ abstract class AgentDestination implements Destination {
     return this.runner.state.name;
   }
 
-  want(cause: WakeCause): void {
-    if (this.house.engineConnected) this.runner.dispatch({ type: 'wanted', cause, admin: false });
+  want(cause: WakeCause): Refused | null {
+    // Whoever is awake needs no engine. Everybody else would be told of a wake that nobody remembers (promise F).
+    if (!this.house.engineConnected) return this.open() ? null : this.engineAway();
+    this.runner.dispatch({ type: 'wanted', cause, admin: false });
+    return null;
   }
 
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
     const { runner } = this;
     const before = runner.state.name;
     if (!this.open()) {
-      if (!this.house.engineConnected)
-        return { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: this.retryAfter() };
       // In draining by idleness this turns the sleep back, and the request goes through after all.
-      this.want(kind);
+      const refused = this.want(kind);
+      if (refused !== null) return refused;
       if (!this.open()) return { kind: 'asleep', state: before, retryAfterSeconds: this.retryAfter() };
     }
     if (runner.activity.inFlight >= this.house.inFlightLimit)
@@ -66,7 +68,7 @@ abstract class AgentDestination implements Destination {
       // No task to dial: it has none, or it is not known yet, since the engine is still being opened.
       return this.house.engineConnected
         ? { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null }
-        : { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: this.retryAfter() };
+        : this.engineAway();
     }
     return { kind: 'admitted', work: runner.activity.admit(picked.target, picked.taskId, cut) };
   }
@@ -84,6 +86,10 @@ abstract class AgentDestination implements Destination {
   private open(): boolean {
     const { state } = this.runner;
     return state.name === 'ready' || state.policy !== 'on-demand';
+  }
+
+  private engineAway(): Refused {
+    return { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: this.retryAfter() };
   }
 
   private retryAfter(): number {

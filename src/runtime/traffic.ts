@@ -20,8 +20,8 @@ export interface Destination {
   /** The daemon answers GET /api/health on this hostname (`health.intercept`). */
   readonly interceptsHealth: boolean;
   state(): AgentStateName;
-  /** Somebody calls without a request of their own to serve: POST /api/wake. */
-  want(cause: WakeCause): void;
+  /** Somebody calls without a request of their own to serve: POST /api/wake. Null: nothing stands in its way. */
+  want(cause: WakeCause): Refused | null;
   /**
    * One request or upgrade wants through. Wakes the agent where that is called for. When admitted it counts as work until
    * `work.end()`, which the data plane owes on every path. `cut` is called at most once, when the runtime may no longer
@@ -34,7 +34,13 @@ export type Admission =
   | { readonly kind: 'admitted'; readonly work: Work }
   /** The agent is not awake: 503 with its state and Retry-After. */
   | { readonly kind: 'asleep'; readonly state: AgentStateName; readonly retryAfterSeconds: number }
-  | { readonly kind: 'refused'; readonly problem: ProblemCode; readonly retryAfterSeconds: number | null };
+  | Refused;
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly problem: ProblemCode;
+  readonly retryAfterSeconds: number | null;
+}
 
 /** The task that serves one piece of work. */
 export interface Target {

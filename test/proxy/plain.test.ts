@@ -101,6 +101,16 @@ test('POST /api/wake is 202 with the state, wakes, and does not reach the agent'
   expect(bench.backend.connections).toHaveLength(0);
 });
 
+test('F: POST /api/wake is 503 where no wake can be ordered', async () => {
+  bench = await Bench.open();
+  bench.agent.current = 'sleeping';
+  bench.agent.refuseWith = { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: 3 };
+  const answer = await bench.exchange('POST /api/wake HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\n\r\n');
+  expect(statusOf(answer)).toBe(503);
+  expect(problemOf(answer)).toBe('engine-unavailable');
+  expect(values(answer, 'retry-after')).toEqual(['3']);
+});
+
 test('what the runtime refuses is a problem with its Retry-After', async () => {
   bench = await Bench.open();
   bench.agent.refuseWith = { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 7 };

@@ -11,6 +11,8 @@ describe('the engine is lost', () => {
     await open.clock.settle();
     expect(open.ask().kind).toBe('admitted');
     expect(open.ask('eve.test')).toEqual({ kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: 3 });
+    expect(open.want('eve.test')).toEqual({ kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: 3 });
+    expect(open.want('kai.test')).toBeNull();
     expect(codeOf(open.control.wake('eve'))).toBe('engine-unavailable');
     expect(codeOf(open.control.wake('kai'))).toBe('ok');
     open.fleet.lookup('eve.test' as never)?.want('api');

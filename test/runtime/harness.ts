@@ -12,7 +12,7 @@ import type { Loaded } from '../../src/runtime/control-parts.ts';
 import { CountedEngine } from '../../src/runtime/counted-engine.ts';
 import { FleetControl } from '../../src/runtime/fleet-control.ts';
 import { Fleet } from '../../src/runtime/fleet.ts';
-import type { Admission, Work } from '../../src/runtime/traffic.ts';
+import type { Admission, Destination, Refused, Work } from '../../src/runtime/traffic.ts';
 import { assert } from '../../src/std/assert.ts';
 import { type Outcome, done, failed } from '../../src/std/outcome.ts';
 import type { FakeEngineOptions } from '../support/fake-agent.ts';
@@ -134,10 +134,12 @@ export class House {
 
   /** One request or upgrade for this host, as the data plane asks. */
   ask(host = 'kai.test', kind: 'request' | 'upgrade' = 'request', cut: () => void = () => undefined): Admission {
-    const name = parseHost(host);
-    const destination = name === null ? null : this.fleet.lookup(name);
-    assert(destination !== null, `somebody answers to ${host}`);
-    return destination.admit(kind, cut);
+    return this.destination(host).admit(kind, cut);
+  }
+
+  /** POST /api/wake on this host. */
+  want(host: string): Refused | null {
+    return this.destination(host).want('api');
   }
 
   /** A request that has to be let in. */
@@ -175,6 +177,13 @@ export class House {
     if (this.engine.calls.some(({ call }) => call === 'open')) {
       await this.drive(this.engine.close(0));
     }
+  }
+
+  private destination(host: string): Destination {
+    const name = parseHost(host);
+    const destination = name === null ? null : this.fleet.lookup(name);
+    assert(destination !== null, `somebody answers to ${host}`);
+    return destination;
   }
 
   private load(current: Config): Outcome<Loaded, readonly string[]> {

@@ -1,6 +1,6 @@
 import type { AgentStateName, WakeCause } from '../../../src/contract/events.ts';
 import type { Hostname } from '../../../src/contract/hostname.ts';
-import type { Admission, Destination, Target, Traffic, Work } from '../../../src/runtime/traffic.ts';
+import type { Admission, Destination, Refused, Target, Traffic, Work } from '../../../src/runtime/traffic.ts';
 import type { Address } from '../../../src/ports/engine.ts';
 
 /** What a test says an agent is, and what it remembers of what was asked. */
@@ -10,7 +10,7 @@ export class FakeAgent implements Destination {
   interceptsHealth = true;
   current: AgentStateName = 'ready';
   target: Target;
-  refuseWith: Extract<Admission, { kind: 'refused' }> | null = null;
+  refuseWith: Refused | null = null;
   readonly wanted: WakeCause[] = [];
   admitted = 0;
   open = 0;
@@ -27,9 +27,10 @@ export class FakeAgent implements Destination {
     return this.current;
   }
 
-  want(cause: WakeCause): void {
+  want(cause: WakeCause): Refused | null {
     this.wanted.push(cause);
-    if (this.current === 'sleeping') this.current = 'starting';
+    if (this.refuseWith === null && this.current === 'sleeping') this.current = 'starting';
+    return this.refuseWith;
   }
 
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
