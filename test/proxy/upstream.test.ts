@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { millisOf } from '../../src/std/time.ts';
 import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
 import { answering, OK, type RawConnection, until } from './support/raw.ts';
 
@@ -19,6 +20,12 @@ describe('what the caller is told', () => {
     expect(problemOf(answer)).toBe('upstream-refused');
     expect(failures('upstream-refused')).toBe(1);
     expect(bench.agent.open).toBe(0);
+  });
+
+  test.each(['999.1.1.1', 'a.0x4', '::::'])('a host that no URL may have is one that nobody answers at: %s', async (host) => {
+    bench = await Bench.open();
+    bench.agent.target = { key: 'elsewhere', address: { host, port: 80 } };
+    expect(problemOf(await bench.get())).toBe('upstream-refused');
   });
 
   test.each([
@@ -164,6 +171,13 @@ describe('which connections are shared', () => {
     bench = await Bench.open();
     for (let round = 0; round < 5; round += 1) expect(bodyOf(await bench.get())).toBe('ok');
     expect(bench.backend.connections).toHaveLength(1);
+  });
+
+  test('with upstream_idle 0 no connection is used again', async () => {
+    bench = await Bench.open({ limits: { upstream_idle: millisOf(0) } });
+    for (let request = 0; request < 3; request += 1) expect(statusOf(await bench.get())).toBe(200);
+    expect(bench.backend.connections).toHaveLength(3);
+    expect(bench.upstream.connections).toBe(0);
   });
 
   test('another key never shares a connection, even at the same address', async () => {

@@ -14,6 +14,12 @@ const KEEP_ALIVE_PROBE_AFTER_MS = 60_000;
 /** Set on the error when a connection did not come about in time. */
 export const CONNECT_TIMEOUT = 'CONNECT_TIMEOUT';
 
+/**
+ * Undici wants a URL. Never the agent's own: what the config takes for a host is not all a host to `new URL` (`999.1.1.1`,
+ * `a.0x4`), which throws. Where to connect and which Host to send is said otherwise.
+ */
+const ORIGIN = 'http://agent.invalid';
+
 export interface LaneLimits {
   readonly connect: Millis;
   readonly idle: Millis;
@@ -39,15 +45,15 @@ export class Lane implements Watched {
     this.clock = clock;
     this.pulses = pulses;
     this.limits = limits;
-    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-    this.client = new Client(`http://${host}:${address.port}`, {
+    this.client = new Client(ORIGIN, {
       connect: (_options, callback) => this.dial(address, callback),
       pipelining: 1,
       // Time limits of ours are kept by the caller, on the Clock; an idle connection is the one thing undici times itself.
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: limits.idle,
-      keepAliveMaxTimeout: limits.idle,
+      // It takes no 0. Whoever wants no idle connection gets none: see Lanes.release.
+      keepAliveTimeout: Math.max(1, limits.idle),
+      keepAliveMaxTimeout: Math.max(1, limits.idle),
       keepAliveTimeoutThreshold: 1000,
       maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
     });

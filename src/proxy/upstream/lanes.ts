@@ -56,7 +56,7 @@ export class Lanes {
 
   release(lane: Lane): void {
     const lanes = this.idle.get(lane.key) ?? [];
-    if (lanes.length >= IDLE_LANES_MAX) {
+    if (lanes.length >= IDLE_LANES_MAX || this.limits.upstream_idle === 0) {
       this.discard(lane);
       return;
     }
