@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { complaintLine } from '../config/complaint.ts';
 import { configFromText, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { outlineOf } from '../config/outline.ts';
 import { parseListen } from '../contract/address.ts';
 import type { Config } from '../contract/config.ts';
 import { EXIT } from '../contract/problems.ts';
@@ -36,7 +37,7 @@ export function findDaemon({ options }: Invocation, terminal: Terminal): Outcome
   const local = localConfig(textOf(options.config), terminal);
   // A config file that is broken is no reason not to speak to a daemon that was named.
   if (!local.ok) return given === null || options.config !== undefined ? local : done({ url: given.value, token: token.value });
-  const { config } = local.value;
+  const config = local.value;
   const localUrl = urlFor(config.admin_listen);
   const url = given?.value ?? localUrl;
   if (token.value !== null || !isSame(url, localUrl)) return done({ url, token: token.value });
@@ -53,11 +54,19 @@ export function readConfig(file: string, terminal: Terminal): Outcome<LoadedConf
 }
 
 /** The config of the daemon of this machine; where no file says anything, what the daemon would assume. */
-function localConfig(file: string | undefined, terminal: Terminal): Outcome<LoadedConfig, Failure> {
-  if (file !== undefined || existsSync(CONFIG_FILE)) return readConfig(file ?? CONFIG_FILE, terminal);
-  const assumed = configFromText('agents: {}', CONFIG_FILE, {});
-  assert(assumed.ok, 'the schema has a default for everything but agents');
-  return assumed;
+function localConfig(named: string | undefined, terminal: Terminal): Outcome<Config, Failure> {
+  const file = named ?? CONFIG_FILE;
+  if (named === undefined && !existsSync(file)) {
+    const assumed = configFromText('agents: {}', file, {});
+    assert(assumed.ok, 'the schema has a default for everything but agents');
+    return done(assumed.value.config);
+  }
+  const loaded = readConfig(file, terminal);
+  if (loaded.ok) return done(loaded.value.config);
+  const outline = outlineOf(file, terminal.env);
+  if (outline === null) return loaded;
+  terminal.err(`reveille: ${file} has mistakes, \`reveille check\` lists them; the daemon goes on with what it had before`);
+  return done(outline);
 }
 
 function givenToken(options: Invocation['options'], terminal: Terminal): Outcome<string | null, Failure> {

@@ -137,7 +137,7 @@ function agentsText(all: readonly AgentView[]): string {
   const head = ['NAME', 'STATE', 'POLICY', 'TASKS', 'REQUESTS', 'WEBSOCKETS', 'SLEEPS AT', 'HOSTNAME'];
   const rows = all.map((one) => [
     one.name,
-    one.state,
+    one.problem === undefined ? one.state : `${one.state}, ${one.problem.code}`,
     one.policy,
     `${one.replicas.running}/${one.replicas.wanted}`,
     String(one.in_flight),

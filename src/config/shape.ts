@@ -61,6 +61,9 @@ export function reasonAgainst(shape: Shape, text: string): string | null {
   return formatOf(shape)?.why?.(text) ?? null;
 }
 
+/** Whether this text would do, were it written as text. */
+export const wouldFit = (shape: Shape, text: string): boolean => formatOf(shape)?.is(text) ?? true;
+
 const formatOf = (shape: Shape): Format | undefined => {
   const branch = (shape.anyOf ?? [shape]).find((one) => one.format !== undefined);
   return branch?.format === undefined ? undefined : FORMATS[branch.format];

@@ -5,7 +5,7 @@ import { quoted } from '../std/printable.ts';
 import { FORMATS } from './formats.ts';
 import { nearestOf } from './nearest.ts';
 import { pointerTo, type Report } from './places.ts';
-import { expectation, inside, reasonAgainst, type Shape, shapeOf, typed } from './shape.ts';
+import { expectation, inside, reasonAgainst, wouldFit, type Shape, shapeOf, typed } from './shape.ts';
 
 /**
  * The schema's part of the check. Fills in defaults, and says everything that is wrong at once, in the words of the schema.
@@ -61,7 +61,9 @@ function reportValue(error: ErrorObject, pointer: string, report: Report): void 
 
 /** YAML makes numbers and truth values of bare words; who wrote them for text sees nothing wrong. */
 function hintAgainst(shape: Shape, value: unknown): string {
-  return shape.type === 'string' && (typeof value === 'number' || typeof value === 'boolean') ? '; put it in quotes' : '';
+  if (shape.type !== 'string' || (typeof value !== 'number' && typeof value !== 'boolean')) return '';
+  // Quotes alone would not make a length of time of a number.
+  return wouldFit(shape, String(value)) ? '; put it in quotes' : '';
 }
 
 function reportKey(error: ErrorObject, parent: string, report: Report): void {

@@ -26,9 +26,9 @@ config             loaded 2026-01-01T00:00:00.000Z`,
   test('agents', async () => {
     stub.daemon.answers.set('GET /admin/agents', reply([EVIL, KAI]));
     expect((await reveille(['agents'], toStub(stub))).out).toBe(
-      `NAME  STATE     POLICY     TASKS  REQUESTS  WEBSOCKETS  SLEEPS AT                 HOSTNAME
-evil  degraded  on-demand  1/1    0         0           -                         evil.example.com
-kai   ready     on-demand  1/1    12        3           2026-01-01T00:40:00.000Z  kai.example.com`,
+      `NAME  STATE             POLICY     TASKS  REQUESTS  WEBSOCKETS  SLEEPS AT                 HOSTNAME
+evil  degraded, exited  on-demand  1/1    0         0           -                         evil.example.com
+kai   ready             on-demand  1/1    12        3           2026-01-01T00:40:00.000Z  kai.example.com`,
     );
   });
 

@@ -108,7 +108,7 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'a bad address',
     `listen: 8080${HELLO}`,
-    ['o.yaml:1:9: listen must be an address to listen on such as :8080 or 127.0.0.1:8080, not 8080; put it in quotes'],
+    ['o.yaml:1:9: listen must be an address to listen on such as :8080 or 127.0.0.1:8080, not 8080'],
   ],
   [
     'a port too high',
@@ -143,7 +143,7 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
     'bad limits',
     `limits: { header_bytes: 32, connect: 0s, connections: 0 }${HELLO}`,
     [
-      'o.yaml:1:25: limits.header_bytes must be a size above zero such as 32KB, 1MB or 2GB, not 32; put it in quotes',
+      'o.yaml:1:25: limits.header_bytes must be a size above zero such as 32KB, 1MB or 2GB, not 32',
       'o.yaml:1:38: limits.connect must be a duration above zero such as 250ms, 30s, 10m, 2h or 1d, not "0s"',
       'o.yaml:1:55: limits.connections must be a whole number from 1 to 1000000, not 0',
     ],
