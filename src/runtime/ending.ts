@@ -28,6 +28,7 @@ export class Ending {
   readonly over: Promise<void>;
   private finish: () => void = () => undefined;
   private deadline: Instant | null = null;
+  private hurried = false;
   private readonly parts: EndingParts;
 
   constructor(parts: EndingParts) {
@@ -48,6 +49,8 @@ export class Ending {
   }
 
   hurry(): void {
+    if (this.hurried) return;
+    this.hurried = true;
     this.parts.log.warn('told again to shut down, what is open is cut');
     this.deadline = this.parts.clock.now();
     void this.parts.publicServer.drain(millisOf(0));

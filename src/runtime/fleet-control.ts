@@ -10,6 +10,7 @@ import type {
   ServiceView,
 } from '../contract/api.ts';
 import type { EventBody } from '../contract/events.ts';
+import { problemOf } from '../core/agent/state.ts';
 import { done, failed } from '../std/outcome.ts';
 import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } from '../std/time.ts';
 import { type AgentSettings, agentSettings } from './agent-settings.ts';
@@ -143,9 +144,18 @@ export class FleetControl implements Control {
         resolve(answer);
       };
       const late = (): void => end(failed({ problem: 'wake-timeout', detail: `it is ${runner.state.name}` }));
+      let begun = false;
       const look = (): void => {
-        if (runner.state.name === 'ready' && !runner.closed) end(done(null));
+        const { state } = runner;
+        begun ||= state.name === 'starting';
+        if (state.name === 'ready' && !runner.closed) end(done(null));
         else if (runner.closed || signal.aborted) late();
+        // The start that was waited for has failed and nobody has asked for another: more patience would not help.
+        else if (begun && 'wake' in state && state.name !== 'stopping' && state.wake === null) {
+          end(
+            failed({ problem: 'wake-timeout', detail: `it did not start: ${problemOf(state)?.detail ?? 'it was put to sleep'}` }),
+          );
+        }
       };
       const unwatch = runner.watchState(look);
       const alarm = clock.alarm(after(clock.now(), wait), late);

@@ -45,7 +45,11 @@ export function acquireLock(stateDir: string): Outcome<StateLock, LockFailure> {
     }
     const pid = readPid(pidFile);
     const holder = pid === null ? 'another daemon' : `the daemon with pid ${pid}`;
-    return failed({ kind: 'in-use', pid, detail: `state_dir ${stateDir} is in use by ${holder}` });
+    return failed({
+      kind: 'in-use',
+      pid,
+      detail: `state_dir ${stateDir} is in use by ${holder}; stop that one first, or give this one a state_dir of its own`,
+    });
   }
   const holding = database;
   held.add(holding);

@@ -14,7 +14,7 @@ export function greet(config: Config, publicPort: Address, adminPort: Address, t
     '',
     ...shown.map((url, index) => `  ${index === 0 ? 'try   ' : '      '} ${url}`),
     ...(urls.length > shown.length ? [`         and ${urls.length - shown.length} more: reveille agents`] : []),
-    `  admin  http://${urlHost(adminPort)}/admin/agents`,
+    `  admin  http://${urlHost(adminPort)}/ (an API, wants the token)`,
     `  token  ${tokenSource}`,
     '',
   ];

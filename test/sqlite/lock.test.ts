@@ -23,7 +23,7 @@ describe('the lock on state_dir', () => {
     const refused = acquireLock(stateDir);
     expect(refused).toMatchObject({ ok: false, failure: { kind: 'in-use', pid: child.pid } });
     expect(refused.ok ? '' : refused.failure.detail).toBe(
-      `state_dir ${stateDir} is in use by the daemon with pid ${String(child.pid)}`,
+      `state_dir ${stateDir} is in use by the daemon with pid ${String(child.pid)}; stop that one first, or give this one a state_dir of its own`,
     );
   });
 
