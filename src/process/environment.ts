@@ -29,7 +29,8 @@ type ProcessWorkload = NonNullable<Workload['process']>;
 export function findProgram(workload: ProcessWorkload, daemon: NodeJS.ProcessEnv): Outcome<Program, string> {
   const [name = '', ...args] = workload.command;
   const env = { ...inherited(daemon), ...workload.env };
-  if (!isDirectory(workload.cwd)) return failed(`the working directory ${workload.cwd} is not there`);
+  const obstacle = obstacleAt(workload.cwd);
+  if (obstacle !== null) return failed(`the working directory ${workload.cwd} ${obstacle}`);
   const file = locate(name, workload.cwd, env['PATH'] ?? '');
   if (file === null) {
     const where = name.includes('/') ? '' : ' on PATH';
@@ -66,8 +67,14 @@ function executable(file: string): string | null {
   }
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Why nobody can work in the directory, to follow its path. */
+function obstacleAt(directory: string): string | null {
+  try {
+    return statSync(directory).isDirectory() ? null : 'is not a directory';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'is not there' : `cannot be entered (${String(code)})`;
+  }
 }
 
 /** What one task is told about itself (contract section 4), and the mark by which what is left of it is found. */

@@ -152,6 +152,18 @@ describe('starting a task', () => {
     { what: 'a command that is not there', command: ['no-such-command'], cwd: tmpdir(), says: '"no-such-command" is not there' },
     { what: 'a file that is not executable', command: ['./engine.test.ts'], cwd: import.meta.dirname, says: 'not executable' },
     { what: 'a working directory that is gone', command: ['node'], cwd: '/no/such/place', says: '/no/such/place is not there' },
+    {
+      what: 'a working directory that is a file',
+      command: ['node'],
+      cwd: '/proc/version',
+      says: '/proc/version is not a directory',
+    },
+    {
+      what: 'a working directory of which nothing can be learnt',
+      command: ['node'],
+      cwd: `/${'x'.repeat(300)}`,
+      says: 'cannot be entered (ENAMETOOLONG)',
+    },
   ]) {
     test(`${what} is refused, and nothing is changed`, async () => {
       const rig = await opened();
