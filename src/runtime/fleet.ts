@@ -86,8 +86,8 @@ export class Fleet implements Traffic {
     if (this.isClosed()) return;
     this.opened = true;
     this.setConnected(true);
+    for (const { settings } of this.runners.values()) this.introduce(settings);
     const engined = [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged');
-    for (const runner of engined) this.introduce(runner.settings);
     await Promise.all(engined.map((runner) => runner.look()));
     if (this.isClosed()) return;
     this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
@@ -201,6 +201,7 @@ export class Fleet implements Traffic {
     if (this.opened && settings.policy.kind !== 'unmanaged') void runner.look();
   }
 
+  /** Asks for its token even where no engine runs it: an agent that is in no file is only known by it from then on. */
   private introduce(settings: AgentSettings): void {
     const workload = workloadOf(settings, this.parts.tokenOf(settings.name));
     if (workload === null) return;

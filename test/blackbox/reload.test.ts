@@ -85,10 +85,13 @@ describe.concurrent('reload', () => {
     expect((await daemon.admin('/admin/agents', { method: 'POST', json: body })).status).toBe(201);
     expect((await daemon.admin('/admin/agents', { method: 'POST', json: body })).status).toBe(409);
     expect((await daemon.view('made')).state).toBe('running');
+    const itself = { headers: { authorization: daemon.bearerOf('made') } };
+    expect((await daemon.admin('/api/self', itself)).status).toBe(200);
     await daemon.run.end();
 
     const next = await at.start();
     expect((await next.view('made')).backend).toBe(body.backend);
+    expect((await next.admin('/api/self', itself)).status).toBe(200);
     // Nobody listens there any more, and nobody started it.
     expect((await next.call('made')).json.type).toMatch(/\/upstream-refused$/);
     expect((await next.admin('/admin/agents/made', { method: 'DELETE' })).status).toBe(200);
