@@ -5,6 +5,7 @@ import { house } from './harness.ts';
 test('whoever waits for a start is told at once that it has failed, and why', async () => {
   const open = await house({ agents: { kai: {} } });
   const began = open.clock.now();
+  open.probe.wellness = 'ill';
   const waiting = open.control.wakeAndWait('kai', millisOf(600_000), new AbortController().signal);
   await open.clock.advance(450);
   open.engine.exit('kai', 'exit code 7');
