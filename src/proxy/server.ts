@@ -28,6 +28,13 @@ const HEAD_CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_PROBE_AFTER_MS = 60_000;
 /** Refused connections that may linger beside `limits.connections`; beyond them even the refusal is dropped. */
 const REFUSED_CONNECTIONS_MAX = 1_000;
+/**
+ * Requests open at a time on one connection. Each is handed to its agent as it comes, so without a limit one connection holds
+ * all of limits.in_flight; and once the answers that wait behind the first fill node's buffer, it reads no more and does not
+ * notice that the client has gone. Clients that pipeline at all are far below it, and have to send again what was not
+ * answered (RFC 9112 section 9.3.2).
+ */
+const PIPELINED_MAX = 100;
 
 export interface PublicServerOptions {
   readonly traffic: Traffic;
@@ -206,6 +213,10 @@ export class PublicServer implements Front {
   private requested(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.connections.get(request.socket);
     if (connection === undefined || connection.isRefused) return;
+    if (connection.open.size >= PIPELINED_MAX) {
+      connection.destroy();
+      return;
+    }
     new Exchange(this, connection, request, response, null).start();
   }
 

@@ -25,6 +25,17 @@ async function advance(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+test('one connection may have 100 requests open; with one more it is ended, and the agent is let go of', async () => {
+  bench = await Bench.open({ script: silent });
+  const client = await bench.client();
+  client.send(GET.repeat(100));
+  await until(() => bench.agent.open === 100, '100 requests at the agent');
+  client.send(GET.repeat(1000));
+  await client.untilClosed();
+  await until(() => bench.agent.open === 0, 'nothing is left at the agent');
+  expect(bench.agent.admitted).toBe(100);
+});
+
 describe('sizes', () => {
   test('uri_bytes: 8192 pass, 8193 are 414', async () => {
     bench = await Bench.open();
