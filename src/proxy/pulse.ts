@@ -7,7 +7,7 @@ export interface Watched {
 }
 
 /** How late a limit may be noticed. Limits here are seconds to minutes. */
-export const PULSE = millisOf(100);
+const PULSE = millisOf(100);
 
 /**
  * One alarm for all the limits of all open work. Rejected: an alarm per limit and request, which is set and cancelled

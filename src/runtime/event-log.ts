@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import { rfc3339 } from '../std/time.ts';
 
 /** Readers of the event stream at a time. */
-export const READERS_MAX = 64;
+const READERS_MAX = 64;
 
 /** What happened, numbered and handed on in order. Keeps nothing: who was not there has missed it. */
 export class EventLog {

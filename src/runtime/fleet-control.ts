@@ -92,13 +92,7 @@ export class FleetControl implements Control {
   createAgent(body: CreateAgentBody): Answer<AgentView> {
     const { name } = body;
     if (this.parts.fleet.runner(name) !== undefined) return failed({ problem: 'agent-exists' });
-    const { engine, store, clock } = this.parts;
-    if (engine.name === 'process' && body.policy !== 'unmanaged') {
-      return failed({
-        problem: 'invalid-body',
-        detail: 'policy: on the process engine only unmanaged agents can be made by API',
-      });
-    }
+    const { store, clock } = this.parts;
     if (this.isTaken(body.hostname)) return failed({ problem: 'hostname-taken', detail: `${body.hostname} is held by another` });
     const checked = this.parts.agentFromBody(body, this.config);
     if (!checked.ok)

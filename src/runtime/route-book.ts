@@ -21,8 +21,8 @@ export interface Route {
 }
 
 /** An agent that registers more than this is broken. All together fit in memory many times over. */
-export const ROUTES_PER_AGENT = 1000;
-export const ROUTES_MAX = 20_000;
+const ROUTES_PER_AGENT = 1000;
+const ROUTES_MAX = 20_000;
 
 export class RouteBook {
   private readonly routes = new Map<Hostname, Route>();

@@ -8,7 +8,7 @@ import { openLineWriter } from './line-writer.ts';
 /**
  * One JSON object a line on stdout, through pino: `time`, `level`, `msg`, and the facts beside them.
  */
-export type LogLevel = Config['log']['level'];
+type LogLevel = Config['log']['level'];
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 

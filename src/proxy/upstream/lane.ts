@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { PulseSource, Watched } from '../pulse.ts';
 
 /** An answer's head may not be larger. Agents are ours, so this is generous, but it is a limit. */
-export const RESPONSE_HEAD_BYTES_MAX = 64 * 1024;
+const RESPONSE_HEAD_BYTES_MAX = 64 * 1024;
 
 /** Dead peers of connections that are silent on purpose are noticed by the kernel. */
 const KEEP_ALIVE_PROBE_AFTER_MS = 60_000;
