@@ -131,7 +131,8 @@ function invalid(complaint: Complaint | undefined, part: string | undefined): Pr
 }
 
 /** Without the query, which is the caller's own. */
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+/** Never the query string: whoever calls may have put a secret there. */
+export const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
 
 /** Whether the head announces a body (RFC 9112 section 6.3). */
 export function hasBody({ headers }: FastifyRequest): boolean {

@@ -19,7 +19,7 @@ import { healthRoutes } from './health.ts';
 import type { KnownPaths } from './known-paths.ts';
 import { type App, openapi, openapiRoutes } from './openapi.ts';
 import { type AgentAccess, pathAccess } from './path-access.ts';
-import { FIXED_HEADERS, hasBody, refuser } from './problems.ts';
+import { FIXED_HEADERS, hasBody, pathOf, refuser } from './problems.ts';
 import { reloadRoutes } from './reload.ts';
 import { selfRoutes } from './self.ts';
 import { serviceRoutes } from './services.ts';
@@ -132,10 +132,10 @@ export async function adminApp(
     const by = identity.kind === 'admin' ? 'admin' : identity.agent;
     log.info('a call was made on the internal port', {
       method,
-      url: request.url,
+      url: pathOf(request),
       status: reply.statusCode,
       by,
-      request_id: request.id,
+      requestId: request.id,
     });
   });
 

@@ -233,9 +233,10 @@ describe('the calls of the internal port', () => {
   });
 
   it('a call that changes something leaves a line with who made it, and never the token', async () => {
-    await port.ask('POST', '/admin/agents/kai/wake');
+    await port.ask('POST', '/admin/agents/kai/sleep?force=true');
     await port.ask('DELETE', '/api/self/busy', kai);
     await port.ask('GET', '/admin/agents');
+    expect(port.log.lines[0]?.facts['url']).toBe('/admin/agents/kai/sleep');
     expect(port.log.lines.map(({ message, facts }) => [message, facts['method'], facts['by'], facts['status']])).toEqual([
       ['a call was made on the internal port', 'POST', 'admin', 202],
       ['a call was made on the internal port', 'DELETE', 'kai', 200],
