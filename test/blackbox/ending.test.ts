@@ -169,5 +169,7 @@ async function killed(daemon: Daemon): Promise<void> {
 async function expectInUse(at: Home, daemon: Daemon): Promise<void> {
   const second = at.run();
   expect(await second.exit).toEqual({ code: 75, signal: null });
-  expect(second.output).toBe(`state_dir ${at.stateDir} is in use by the daemon with pid ${daemon.run.pid}`);
+  expect(second.output).toBe(
+    `state_dir ${at.stateDir} is in use by the daemon with pid ${daemon.run.pid}; stop that one first, or give this one a state_dir of its own`,
+  );
 }
