@@ -1,7 +1,7 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
 import type { AgentEvent, Sighting } from './event.ts';
-import { type OnDemandStep, allIll, announce, drain, start, stay, stop } from './moves.ts';
+import { type OnDemandStep, allIll, announce, drain, healthSaid, start, stay, stop } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Draining, Ready } from './state.ts';
 import { mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
@@ -20,7 +20,7 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
     case 'probed': {
       const checked = { ...state, tasks: recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures) };
       const step = keepServing(checked, now, policy);
-      return { ...step, effects: [...healthSaid(checked, event), ...step.effects] };
+      return { ...step, effects: [...healthSaid(checked.tasks, event), ...step.effects] };
     }
     case 'observed':
       return observeAwake(state, event, now, policy);
@@ -50,7 +50,7 @@ export function fromDraining(state: Draining, event: AgentEvent, now: Instant, p
       return stay({ ...state, busy: false, lastActivity: event.lastActivity });
     case 'probed': {
       const checked = { ...state, tasks: recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures) };
-      return stay(checked, ...healthSaid(checked, event));
+      return stay(checked, ...healthSaid(checked.tasks, event));
     }
     case 'observed':
       return observeAwake(state, event, now, policy);
@@ -115,10 +115,4 @@ function turnBack(from: Draining, now: Instant, lastActivity: Instant, policy: P
 function keepServing(state: Ready, now: Instant, policy: Policy): OnDemandStep {
   if (state.tasks.some(servesTraffic)) return stay(state);
   return allIll(state.tasks) ? drain(state, 'restart', now) : start(state, 'replaced', now, policy, state.tasks);
-}
-
-function healthSaid(state: Ready | Draining, check: Extract<AgentEvent, { type: 'probed' }>) {
-  const task = state.tasks.find((other) => other.id === check.task);
-  if (check.healthy || task === undefined || task.health === 'unknown') return [];
-  return [announce({ type: 'agent.health_failed', facts: { task: task.id, failures: task.failures, detail: check.detail } })];
 }

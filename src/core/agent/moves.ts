@@ -1,6 +1,6 @@
 import type { SleepReason, WakeCause } from '../../contract/events.ts';
 import { type Instant, after, elapsed } from '../../std/time.ts';
-import type { AgentEffect, Announcement, Step } from './event.ts';
+import type { AgentEffect, AgentEvent, Announcement, Step } from './event.ts';
 import { type Policy, STOP_TIMEOUT, backoff } from './policy.ts';
 import type { AgentProblem, Draining, OnDemandState, Ready, Starting, Stopping } from './state.ts';
 import type { Tasks } from './tasks.ts';
@@ -146,4 +146,11 @@ export const wakeSaid = (cause: WakeCause): AgentEffect => announce({ type: 'age
 export function allIll(tasks: Tasks): boolean {
   const here = tasks.filter((task) => task.state !== 'ending');
   return here.length > 0 && here.every((task) => task.state === 'running' && task.health === 'unhealthy');
+}
+
+/** What is said of a failed check. A task that has never passed one is booting, and of that nothing is said. */
+export function healthSaid(tasks: Tasks, check: Extract<AgentEvent, { type: 'probed' }>): readonly AgentEffect[] {
+  const task = tasks.find((other) => other.id === check.task);
+  if (check.healthy || task === undefined || task.health === 'unknown') return [];
+  return [announce({ type: 'agent.health_failed', facts: { task: task.id, failures: task.failures, detail: check.detail } })];
 }

@@ -1,7 +1,7 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
 import type { AgentEffect, AgentEvent, Step } from './event.ts';
-import { allIll, announce } from './moves.ts';
+import { allIll, announce, healthSaid } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Running, RunningDegraded, WatchedState } from './state.ts';
 import { type Tasks, canBeChecked, mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
@@ -30,11 +30,7 @@ export function fromRunning(state: Running, event: AgentEvent, now: Instant, pol
     }
     case 'probed': {
       const tasks = recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures);
-      const task = tasks.find((other) => other.id === event.task);
-      const said =
-        event.healthy || task === undefined || task.health === 'unknown'
-          ? []
-          : [announce({ type: 'agent.health_failed', facts: { task: task.id, failures: task.failures, detail: event.detail } })];
+      const said = healthSaid(tasks, event);
       if (allIll(tasks)) {
         const step = degrade(tasks, { code: 'health-failed', detail: event.detail }, now);
         return { ...step, effects: [...said, ...step.effects] };
