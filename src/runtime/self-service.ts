@@ -102,6 +102,7 @@ export class SelfService {
     const runner = this.parts.fleet.runner(caller.agent);
     if (runner === undefined) return unknownAgent(caller.agent);
     if (ttl <= 0) return failed({ problem: 'invalid-body', detail: 'ttl: a duration above 0' });
+    if (!isAwake(runner)) return failed({ problem: 'agent-asleep' });
     const task = this.task(runner, caller);
     if (!task.ok) return task;
     // Granted shorter rather than refused: an agent that works does not know the operator's limit, and reads in the answer how
