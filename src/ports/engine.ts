@@ -20,6 +20,11 @@ export interface Task {
   /** Null until it is known. */
   readonly address: Address | null;
   readonly startedAt: WallTime;
+  /**
+   * Where its own calls come from, for engines whose tasks have an address of their own: it proves who calls. Absent where it
+   * proves nothing.
+   */
+  readonly source?: string;
   /** Whether its node is the one that leads the cluster; always true where there is only one node. */
   readonly onLeader: boolean;
 }
@@ -36,9 +41,11 @@ export interface Observation {
   readonly converging: boolean;
   /**
    * Why the last task ended by itself, in words for an operator; null when none did since the last scale. A start that
-   * failed in the attempt counts as a task that ended by itself.
+   * failed in the attempt counts as a task that ended by itself, and one that cannot be placed says here what it waits for.
    */
   readonly lastExit: string | null;
+  /** Why the engine could not run it whatever was ordered, in words for an operator; absent when nothing stands in the way. */
+  readonly obstacle?: string;
 }
 
 /** What the engine must know to run an agent. */
@@ -57,6 +64,13 @@ export interface Workload {
     readonly port: number | null;
     /** The agent's own token, handed over as REVEILLE_TOKEN. */
     readonly token: string;
+  } | null;
+  /** Engine swarm: which service it is, and where its tasks listen. */
+  readonly swarm: {
+    readonly service: string;
+    /** Dialled as it is written; null: each task at its own address. */
+    readonly host: string | null;
+    readonly port: number;
   } | null;
 }
 
@@ -95,7 +109,8 @@ export interface Engine {
   readonly name: 'process' | 'swarm';
   /**
    * Takes its place and sets right what an earlier daemon left. Call once, before anything else. From then on, until close
-   * is called, `watcher` is told of changes, always later and never from within a call to the engine.
+   * is called, `watcher` is told of changes, always later and never from within a call to the engine. An engine that is
+   * somewhere else may be away: then this resolves all the same, and `lost` is told.
    */
   open(watcher: EngineWatcher): Promise<void>;
   /** From now on this agent exists, or has become this. A running task keeps what it was started with. */

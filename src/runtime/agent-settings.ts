@@ -63,7 +63,7 @@ export function agentSettings(name: string, config: AgentConfig, fromApi: boolea
 export function workloadOf(settings: AgentSettings, token: string): Workload | null {
   const { name, config } = settings;
   if (config.policy === 'unmanaged') return null;
-  const { process, replicas, policy } = config;
+  const { process, container, replicas, policy } = config;
   return {
     agent: name,
     policy,
@@ -72,7 +72,13 @@ export function workloadOf(settings: AgentSettings, token: string): Workload | n
       process === undefined
         ? null
         : { command: process.command, cwd: process.cwd, env: process.env, port: settings.backend?.port ?? null, token },
+    swarm: container === undefined || settings.backend === null ? null : serviceOf(container.name, settings.backend),
   };
+}
+
+/** `tasks.<service>` is Docker's name for every task of a service: it stands for their addresses and is never looked up. */
+function serviceOf(service: string, { host, port }: Address): Workload['swarm'] {
+  return { service, host: host.startsWith('tasks.') ? null : host, port };
 }
 
 function checkedUrl(text: string): HttpUrl {

@@ -127,25 +127,22 @@ export class SelfService {
   /** The caller claims to be a task that it is not. One that is ending may still ask; it has its last requests to serve. */
   private isStranger(runner: AgentRunner, { task, from, admin }: Caller): boolean {
     if (task === null) return false;
-    const byAddress = this.parts.engine.name === 'swarm' && !admin;
-    return !runner.tasks.some(({ id, address }) => id === task && (!byAddress || address?.host === from));
+    return !runner.tasks.some(({ id, source }) => id === task && (admin || source === undefined || source === from));
   }
 
   /**
-   * Which task speaks. By its own word, which must name a live task and, under Swarm, come from its address; else the only
-   * one; else, under Swarm, by the address.
+   * Which task speaks. By its own word, which must name a live task and, where tasks have addresses of their own, come from
+   * its address; else the only one; else by the address.
    */
   private task(runner: AgentRunner, caller: Caller): Answer<Task> {
     const live = runner.tasks.filter((task) => task.state !== 'ending');
-    const byAddress = this.parts.engine.name === 'swarm' && !caller.admin;
     if (caller.task !== null) {
       const named = live.find((task) => task.id === caller.task);
-      if (named === undefined || (byAddress && named.address?.host !== caller.from)) return failed({ problem: 'not-your-task' });
-      return done(named);
+      return named === undefined || this.isStranger(runner, caller) ? failed({ problem: 'not-your-task' }) : done(named);
     }
     const only = live[0];
     if (only !== undefined && live.length === 1) return done(only);
-    const there = byAddress ? live.find((task) => task.address?.host === caller.from) : undefined;
+    const there = caller.admin ? undefined : live.find((task) => task.source === caller.from);
     if (there !== undefined) return done(there);
     return live.length === 0 ? failed({ problem: 'agent-asleep' }) : failed({ problem: 'task-required' });
   }

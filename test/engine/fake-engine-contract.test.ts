@@ -27,6 +27,7 @@ for (const name of ['process', 'swarm'] as const) {
           policy,
           replicas,
           process: { command: [agent], cwd: '/', env: {}, port: null, token: 'token' },
+          swarm: null,
         }),
         until,
         settled: async (call) => {

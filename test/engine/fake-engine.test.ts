@@ -10,6 +10,7 @@ const kai: Workload = {
   policy: 'on-demand',
   replicas: 1,
   process: { command: ['kai'], cwd: '/', env: {}, port: null, token: 't' },
+  swarm: null,
 };
 
 async function opened(options: FakeEngineOptions = {}) {

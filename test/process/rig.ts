@@ -64,6 +64,7 @@ export function workload(
     policy: 'on-demand',
     replicas: 1,
     process: { command, cwd: import.meta.dirname, env, port: null, token: 'kai-token' },
+    swarm: null,
     ...rest,
   };
 }

@@ -94,6 +94,7 @@ export function observationOf(engine: 'process' | 'swarm', agent: FakeAgent): Ob
         state: task.state,
         address: task.state === 'starting' && engine === 'process' ? null : task.address,
         startedAt: task.startedAt,
+        ...(engine === 'swarm' ? { source: task.address.host } : {}),
         onLeader: true,
       })),
     converging: starting || agent.wanted - agent.abandoned > live,
