@@ -86,7 +86,7 @@ export const AgentConfig = Type.Object(
     ),
     backend: nullable(
       Type.String({ format: 'http-url' }),
-      'Where it listens. swarm: `http://tasks.<service>:port`; process: a fixed port, or leave it out',
+      'Where it listens. swarm: `http://tasks.<service>:port`; process: a fixed port, or leave it out. Needed where something that the command did not start opens the port, as Docker does for `docker run -p`',
     ),
     container: Type.Optional(
       Type.Object(

@@ -48,6 +48,9 @@ export interface Observation {
   readonly obstacle?: string;
 }
 
+/** Who answers at a task's address. */
+export type Listener = 'task' | 'stranger' | 'nobody';
+
 /** What the engine must know to run an agent. */
 export interface Workload {
   readonly agent: string;
@@ -130,6 +133,12 @@ export interface Engine {
    * `last-task`: no other task goes on, and it was not to be replaced.
    */
   endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void>;
+  /**
+   * Asked before a health check of a task counts for the first time: is it the task that listens at its address? Only an
+   * engine whose tasks share an address with the rest of the machine has this. `stranger`: somebody else has taken the port;
+   * the task is ended, and observed as one that ended by itself. Where it cannot be known the answer is `task`.
+   */
+  checkListener?(agent: string, taskId: string): Listener;
   /**
    * Ends the engine's own part: process tasks are ended, by force after `graceMs` at the latest; Swarm tasks go on. Called again with less
    * grace it hurries. Any other call from then on rejects with `unavailable`.

@@ -1,5 +1,5 @@
 import type { Alarm } from '../ports/clock.ts';
-import type { Observation, Task, Workload } from '../ports/engine.ts';
+import type { Listener, Observation, Task, Workload } from '../ports/engine.ts';
 import { assert } from '../std/assert.ts';
 import { type Millis, after } from '../std/time.ts';
 import { Backoff } from './backoff.ts';
@@ -91,6 +91,14 @@ export class ProcessAgent {
     this.reconcile();
     this.changed();
     return 'ending';
+  }
+
+  /** As the port has it; `unknown` where the kernel cannot be asked. */
+  checkListener(taskId: string): Listener | 'unknown' {
+    const task = this.tasks.find((each) => each.id === taskId);
+    const holder = task?.listener() ?? 'nobody';
+    if (holder === 'stranger') task?.fail(`port ${String(task.view().address?.port)} was taken by another process`);
+    return holder === 'family' ? 'task' : holder;
   }
 
   /** For good: nothing is started any more. Resolves once nothing is left. Called again, the shorter grace counts. */

@@ -1,12 +1,14 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../ports/clock.ts';
+import type { Address } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
 import { type Outcome, done, failed } from '../std/outcome.ts';
 import { type Millis, after, millisOf } from '../std/time.ts';
 import { Ending } from './ending.ts';
 import type { Program } from './environment.ts';
 import { Output } from './output.ts';
+import { type Holder, holderOf } from './listener.ts';
 import { type ProcessFacts, carries, groupExists, listProcesses, procIsThere, readProcess } from './proc.ts';
 
 /**
@@ -116,6 +118,17 @@ export class Child {
     this.ending.begin(grace);
   }
 
+  /** Whether it is this process, or one that it has started, that would take a connection to this address. */
+  holds({ host, port }: Address): Holder {
+    return holderOf(host, port, () => this.family());
+  }
+
+  /** The leader first: most agents listen themselves, and then no other process has to be looked at. */
+  private *family(): Iterable<number> {
+    yield this.pid;
+    for (const { pid } of this.relatives()) if (pid !== this.pid) yield pid;
+  }
+
   private hear(process: ChildProcessByStdio<null, Readable, Readable>): void {
     process.once('exit', (code, signal) => {
       this.reason = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
@@ -143,6 +156,10 @@ export class Child {
   private left(): readonly Pick<ProcessFacts, 'pid' | 'group'>[] {
     if (this.reason === null) return [{ pid: this.pid, group: this.pid }];
     if (!procIsThere()) return groupExists(this.pid) ? [{ pid: this.pid, group: this.pid }] : [];
+    return this.relatives();
+  }
+
+  private relatives(): readonly ProcessFacts[] {
     const all = listProcesses().filter((each) => each.live);
     return all.filter((each) => each.group === this.pid || (this.isYounger(each) && carries(each.pid, this.marks)));
   }

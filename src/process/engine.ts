@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
-import { type Engine, EngineError, type EngineWatcher, type Observation, type Workload } from '../ports/engine.ts';
+import { type Engine, EngineError, type EngineWatcher, type Listener, type Observation, type Workload } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
 import { assert } from '../std/assert.ts';
 import { type Millis, after, millisOf } from '../std/time.ts';
@@ -46,6 +46,7 @@ export class ProcessEngine implements Engine {
   private ground: AgentGround | null = null;
   /** The end of what an earlier daemon left. */
   private sweeping: Promise<void> = Promise.resolve();
+  private saidBlind = false;
   private phase: 'new' | 'opening' | 'open' | 'closed' = 'new';
 
   constructor(options: ProcessEngineOptions) {
@@ -144,6 +145,14 @@ export class ProcessEngine implements Engine {
     const result = this.declared(name).endTask(taskId, options.replace);
     if (result === 'unknown-task') throw new EngineError(result, `${name} has no task ${taskId}`);
     if (result === 'last-task') throw new EngineError(result, `${taskId} is the last task of ${name}`);
+  }
+
+  checkListener(name: string, taskId: string): Listener {
+    const listener = this.agents.get(name)?.checkListener(taskId) ?? 'nobody';
+    if (listener !== 'unknown') return listener;
+    if (!this.saidBlind) this.options.log.warn('cannot see who listens on a port; whoever answers there is taken for the agent');
+    this.saidBlind = true;
+    return 'task';
   }
 
   async close(graceMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { assert } from '../std/assert.ts';
 
 /**
@@ -55,6 +55,26 @@ export function carries(pid: number, pairs: readonly string[]): boolean {
   assert(pairs.length > 0 && pairs.every((pair) => /^\w+=./.test(pair)), 'a mark says something');
   const environment = readOrNull(`/proc/${pid}/environ`)?.split('\0') ?? [];
   return pairs.every((pair) => environment.includes(pair));
+}
+
+/** Inodes of the sockets that a process holds. Null: it does not show them, being another user's. */
+export function socketsOf(pid: number): readonly string[] | null {
+  let names: string[];
+  try {
+    names = readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    // A process that has just ended shows nothing either, and needs not: it holds nothing any more.
+    return readProcess(pid)?.live === true ? null : [];
+  }
+  return names.flatMap((name) => {
+    try {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${name}`)) ?? [];
+      return inode === undefined ? [] : [inode];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
 }
 
 /** Whether there is a /proc to ask. */

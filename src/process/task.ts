@@ -8,6 +8,7 @@ import { type Outcome, done, failed } from '../std/outcome.ts';
 import { type Instant, type Millis, type WallTime, millisOf } from '../std/time.ts';
 import { Child } from './child.ts';
 import { type Program, findProgram, ownerMark, taskEnvironment, taskMark } from './environment.ts';
+import type { Holder } from './listener.ts';
 import type { PortPool } from './ports.ts';
 import { bootId } from './proc.ts';
 import type { ProcessRecord } from './record.ts';
@@ -83,6 +84,24 @@ export class ProcessTask {
     this.state = 'ending';
     // Without a child it is about to be started: launch() sees the state and gives up.
     this.child?.end(grace);
+  }
+
+  /**
+   * Who listens where it should. A port that the config fixes is the operator's word on where the agent answers: it was free
+   * when the task was started, and whoever listens there since is taken for the agent, as Docker for `docker run -p`.
+   */
+  listener(): Holder {
+    if (this.state !== 'running' || this.child === null || this.address === null) return 'nobody';
+    return this.workload.process?.port === null ? this.child.holds(this.address) : 'family';
+  }
+
+  /** It cannot become what it was started for: it ends as one that ended by itself. */
+  fail(reason: string): void {
+    if (this.told()) return;
+    this.state = 'ending';
+    this.log.warn('task is ended', { reason });
+    this.watcher.exited(reason);
+    this.child?.end(this.ground.stopGrace);
   }
 
   private async start(): Promise<void> {

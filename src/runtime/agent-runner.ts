@@ -8,6 +8,7 @@ import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/even
 import type { Alarm } from '../ports/clock.ts';
 import { EngineError, type Observation, type Task } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
+import type { ProbeResult } from '../ports/probe.ts';
 import { STARTS_KEPT, StoreError } from '../ports/store.ts';
 import { assert, unreachable } from '../std/assert.ts';
 import { BoundedQueue } from '../std/bounded-queue.ts';
@@ -337,12 +338,21 @@ export class AgentRunner {
         return { ...this.settings.probe, address };
       },
       interval: () => this.settings.checkInterval,
+      confirm: () => this.confirm(id),
       report: (result) => {
         this.world.metrics.counter('health_checks_total', { agent: this.name, result: result.healthy ? 'pass' : 'fail' }).add(1);
         this.dispatch({ type: 'probed', task: id, healthy: result.healthy, detail: result.healthy ? '' : result.detail });
       },
     });
     this.probers.set(id, prober);
+  }
+
+  /** Promise H: a check that somebody else has answered does not count. */
+  private confirm(id: string): ProbeResult {
+    const listener = this.world.engine.checkListener?.(this.name, id) ?? 'task';
+    // Asked elsewhere (health.url), the agent need not listen where its tasks are dialled; but nobody else may.
+    const well = listener === 'task' || (listener === 'nobody' && this.settings.probe?.address !== null);
+    return well ? { healthy: true } : { healthy: false, detail: 'it is not the task that listens on its port' };
   }
 
   now(): Instant {

@@ -1,4 +1,4 @@
-import { type Engine, EngineError, type EngineWatcher, type Observation, type Workload } from '../ports/engine.ts';
+import { type Engine, EngineError, type EngineWatcher, type Listener, type Observation, type Workload } from '../ports/engine.ts';
 import type { Metrics } from '../ports/metrics.ts';
 
 /** An engine whose calls are counted by result. A wrapper, so that no caller can forget to count. */
@@ -37,6 +37,11 @@ export class CountedEngine implements Engine {
 
   endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void> {
     return this.count('end-task', this.engine.endTask(agent, taskId, options));
+  }
+
+  /** Not counted: it is no call, but a look at this machine. */
+  checkListener(agent: string, taskId: string): Listener {
+    return this.engine.checkListener?.(agent, taskId) ?? 'task';
   }
 
   close(graceMs: number): Promise<void> {

@@ -21,6 +21,8 @@ export interface ProberOptions {
   /** Read before each check: a reload may change it. */
   readonly order: () => ProbeOrder;
   readonly interval: () => Millis;
+  /** Asked of each check that passes until one counts: whether it was the task that answered. */
+  readonly confirm: () => ProbeResult;
   readonly report: (result: ProbeResult) => void;
 }
 
@@ -47,8 +49,9 @@ export class Prober {
     const asked = order();
     const timeout = this.booting ? millisOf(Math.min(this.timeoutMs, asked.timeout)) : asked.timeout;
     const begun = clock.now();
-    void probe({ ...asked, timeout }, this.abort.signal).then((result) => {
+    void probe({ ...asked, timeout }, this.abort.signal).then((answer) => {
       if (this.abort.signal.aborted) return;
+      const result = answer.healthy && this.booting ? this.options.confirm() : answer;
       if (result.healthy) this.booting = false;
       else if (elapsed(begun, clock.now()) >= timeout) this.timeoutMs *= 2;
       // The pause is set before the report: the report may end in stop(), which then finds the alarm to take back.

@@ -21,6 +21,8 @@ export interface EngineHarness {
   settled(call: Promise<void>): Promise<void>;
   /** Makes a running task end by itself, with exit code 7. */
   exit(agent: string, task: Task): Promise<void>;
+  /** Embedded engines: declares and starts an agent that does not listen, and takes the port of its task. */
+  readonly estranged?: (agent: string) => Promise<Task>;
   /** What a running task finds in its environment. Null: there is no real task that could be asked. */
   readonly environment: ((task: Task) => Promise<Readonly<Record<string, string>>>) | null;
   /** Milliseconds as the engine counts them. */
@@ -225,6 +227,17 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
         await engine.scale('kai', 1);
         await running('kai', 1);
         for (const { observation } of watcher.observations) expect(observation.tasks.length).toBeLessThanOrEqual(1);
+      });
+
+      test('H: a task whose port somebody else has taken is ended, and says so', async () => {
+        await engine.open(watcher);
+        const task = await harness.estranged!('kai');
+        expect(engine.checkListener?.('kai', task.id)).toBe('stranger');
+        expect(seen('kai').lastExit).toBeNull();
+        const after = await observed('kai', ({ tasks, lastExit }) => tasks.length === 0 && lastExit !== null);
+        const lastExit = `port ${String(task.address?.port)} was taken by another process`;
+        expect(after).toEqual({ wanted: 1, tasks: [], converging: false, lastExit });
+        expect(engine.checkListener?.('kai', task.id)).toBe('nobody');
       });
 
       test('a declaration anew changes how many an always-on agent has, and touches no running task', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Workload } from '../../src/ports/engine.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 import { RecordingWatcher } from '../support/recording-watcher.ts';
 import { SimClock } from '../support/sim-clock.ts';
@@ -19,16 +20,24 @@ for (const name of ['process', 'swarm'] as const) {
           await clock.advance(10);
         }
       };
+      const workload = (agent: string, policy: Workload['policy'] = 'on-demand', replicas = 1): Workload => ({
+        agent,
+        policy,
+        replicas,
+        process: { command: [agent], cwd: '/', env: {}, port: null, token: 'token' },
+        swarm: null,
+      });
       return {
         engine,
         watcher,
-        workload: (agent, policy = 'on-demand', replicas = 1) => ({
-          agent,
-          policy,
-          replicas,
-          process: { command: [agent], cwd: '/', env: {}, port: null, token: 'token' },
-          swarm: null,
-        }),
+        workload,
+        estranged: async (agent) => {
+          engine.declare(workload(agent));
+          engine.scriptStart(agent, { stranger: true });
+          await engine.scale(agent, 1);
+          await until(() => watcher.latest(agent)?.tasks[0]?.state === 'running');
+          return engine.truth(agent).tasks[0]!;
+        },
         until,
         settled: async (call) => {
           let settled = false;

@@ -1,6 +1,6 @@
 import type { Task } from '../../src/ports/engine.ts';
 import { engineContract } from '../engine/contract.ts';
-import { AGENT_FILE, makeRig, output, workload } from './rig.ts';
+import { AGENT_FILE, listenOn, makeRig, output, script, workload } from './rig.ts';
 
 engineContract('the process engine', { embedded: true, restartsAfterMs: [1000, 2000], hasEnvironment: true }, async () => {
   // A back-off of seconds passes in tenths of them.
@@ -17,6 +17,14 @@ engineContract('the process engine', { embedded: true, restartsAfterMs: [1000, 2
     settled: (call) => call,
     exit: async (_agent, task) => {
       await (await ask(task, '/exit')).text();
+    },
+    estranged: async (agent) => {
+      rig.engine.declare(workload(script('setInterval(() => undefined, 1000)'), { agent }));
+      await rig.engine.scale(agent, 1);
+      await rig.watcher.until(() => rig.watcher.latest(agent)?.tasks[0]?.state === 'running');
+      const task = rig.watcher.latest(agent)?.tasks[0];
+      await listenOn(task?.address?.port);
+      return task!;
     },
     environment: async (task) => (await (await ask(task, '/env')).json()) as Record<string, string>,
     now: () => rig.clock.now(),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PortPool } from '../../src/process/ports.ts';
+import { freePort } from './rig.ts';
 
 /** Listens on some port that the pool might give away. */
 async function occupied(): Promise<number> {
@@ -42,12 +43,26 @@ describe('ports for tasks', () => {
     expect(new Set(all.map((each) => (each.ok ? each.value : 0))).size).toBe(20);
   });
 
-  test('a fixed one is refused while it is held, or when it is reserved', async () => {
-    const pool = new PortPool('127.0.0.1', () => new Set([9180]));
-    expect(await pool.take(3000)).toEqual({ ok: true, value: 3000 });
-    expect(await pool.take(3000)).toMatchObject({ ok: false });
-    expect(await pool.take(9180)).toMatchObject({ ok: false });
-    pool.free(3000);
-    expect(await pool.take(3000)).toEqual({ ok: true, value: 3000 });
+  test('two daemons of one machine never give away the same one, though nobody listens on it yet', async () => {
+    const free = await freePort();
+    const pools = [0, 1].map(() => new PortPool('127.0.0.1', () => allBut(free)));
+    expect(await pools[0]?.take(null)).toEqual({ ok: true, value: free });
+    expect(await pools[1]?.take(null)).toMatchObject({ ok: false });
+    pools[0]?.free(free);
+    expect(await pools[1]?.take(null)).toEqual({ ok: true, value: free });
+    pools[1]?.free(free);
+  });
+
+  test('a fixed one is refused while it is held, when it is reserved, and when somebody listens on it', async () => {
+    const [free, reserved, taken] = [await freePort(), 9180, await occupied()];
+    const pool = new PortPool('127.0.0.1', () => new Set([reserved]));
+    expect(await pool.take(free)).toEqual({ ok: true, value: free });
+    const held = (port: number) => ({ ok: false, failure: `port ${port} is held by another task or by the daemon itself` });
+    expect(await pool.take(free)).toEqual(held(free));
+    expect(await pool.take(reserved)).toEqual(held(reserved));
+    expect(await pool.take(taken)).toEqual({ ok: false, failure: `port ${taken} is taken by another process` });
+    pool.free(free);
+    expect(await pool.take(free)).toEqual({ ok: true, value: free });
+    pool.free(free);
   });
 });

@@ -1,8 +1,13 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { Task, Workload } from '../../src/ports/engine.ts';
 import { ProcessEngine, type ProcessEngineOptions } from '../../src/process/engine.ts';
+import { PortPool } from '../../src/process/ports.ts';
+import { assert } from '../../src/std/assert.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { RecordingWatcher } from '../support/recording-watcher.ts';
 import { ScaledClock } from '../support/scaled-clock.ts';
@@ -79,4 +84,22 @@ export async function output(log: RecordingLog, text: string, task?: Task): Prom
       message === 'agent output' && String(facts['line']).includes(text) && (task === undefined || facts['task'] === task.id),
   );
   return String(found.facts['line']);
+}
+
+/** A stranger: listens until the end of the test. */
+export async function listenOn(port = 0, host = '127.0.0.1'): Promise<number> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen(port, host);
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** One that nobody listens on, below those that any connection may be given meanwhile. */
+export async function freePort(): Promise<number> {
+  const pool = new PortPool('127.0.0.1', () => new Set());
+  const port = await pool.take(null);
+  assert(port.ok, 'some port is free');
+  pool.free(port.value);
+  return port.value;
 }

@@ -108,6 +108,28 @@ describe('nothing waits forever', () => {
 });
 
 describe('readiness is real', () => {
+  for (const { asked, health } of [
+    { asked: 'at its port', health: {} },
+    { asked: 'elsewhere', health: { url: 'http://127.0.0.1:7000/health' } },
+  ]) {
+    test(`H: a task asked ${asked} does not get ready while a stranger has its port; the start fails and says so`, async () => {
+      const open = await house(kai({ health }));
+      open.engine.scriptStart('kai', { stranger: true });
+      open.ask();
+      await open.clock.advance(400);
+      const port = open.port();
+      await open.clock.advance(3100);
+      expect(open.state()).toBe('sleeping');
+      expect(open.eventsOf('agent.ready')).toEqual([]);
+      const detail = `port ${port} was taken by another process`;
+      expect(open.control.agent('kai')).toMatchObject({ value: { attempts: 1, problem: { code: 'exited', detail } } });
+      expect(open.metrics.values.has('health_checks_total{agent="kai",result="pass"}')).toBe(false);
+      open.ask();
+      await open.clock.advance(1500);
+      expect(open.state()).toBe('ready');
+    });
+  }
+
   test('H: nobody is let in before a check has passed, however long the task runs', async () => {
     const open = await house(kai());
     open.probe.wellness = 'ill';

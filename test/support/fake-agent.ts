@@ -31,6 +31,8 @@ export interface ScriptedStart {
   readonly startMs?: number;
   /** The task ends by itself as soon as it is running, for this reason. */
   readonly exits?: string;
+  /** Somebody else takes its port before it listens. Engine process only. */
+  readonly stranger?: boolean;
 }
 
 export interface FakeTask {

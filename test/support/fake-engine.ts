@@ -1,7 +1,14 @@
 import type { Clock } from '../../src/ports/clock.ts';
-import { type Engine, EngineError, type EngineWatcher, type Observation, type Workload } from '../../src/ports/engine.ts';
+import {
+  type Engine,
+  EngineError,
+  type EngineWatcher,
+  type Listener,
+  type Observation,
+  type Workload,
+} from '../../src/ports/engine.ts';
 import { assert } from '../../src/std/assert.ts';
-import { after, instantOf, latest, millisOf } from '../../src/std/time.ts';
+import { after, millisOf } from '../../src/std/time.ts';
 import {
   type CallName,
   type FakeAgent,
@@ -12,6 +19,7 @@ import {
   newAgent,
   observationOf,
 } from './fake-agent.ts';
+import { FakeNews } from './fake-news.ts';
 
 const RESTART_MAX_MS = 300_000;
 
@@ -37,12 +45,7 @@ export class FakeEngine implements Engine {
   private phase: 'new' | 'open' | 'closed' = 'new';
   private connected = true;
   private serial = 0;
-  private delayMs = 0;
-  private dropping = 0;
-  private duplicating = 0;
-  /** Delayed news on its way, and when the last of it arrives. */
-  private underway = 0;
-  private lastDue = instantOf(0);
+  private readonly news: FakeNews;
 
   constructor(clock: Clock, options: FakeEngineOptions = {}) {
     this.clock = clock;
@@ -51,6 +54,7 @@ export class FakeEngine implements Engine {
     this.stopMs = options.stopMs ?? 3000;
     this.restartMs = options.restartMs ?? 1000;
     this.answerMs = options.answerMs ?? 0;
+    this.news = new FakeNews(clock, () => this.phase === 'open');
   }
 
   // The port.
@@ -123,6 +127,18 @@ export class FakeEngine implements Engine {
     this.publish(agent);
   }
 
+  checkListener(name: string, taskId: string): Listener {
+    if (this.name === 'swarm') return 'task';
+    const agent = this.agents.get(name);
+    const task = agent?.tasks.find((each) => each.id === taskId);
+    if (agent === undefined || task?.state !== 'running') return 'nobody';
+    if (task.script.stranger !== true) return 'task';
+    this.giveUp(agent, task, `port ${task.address.port} was taken by another process`);
+    this.leave(agent, task, this.stopMs);
+    this.publish(agent);
+    return 'stranger';
+  }
+
   async close(graceMs: number): Promise<void> {
     this.record('close', { graceMs });
     assert(this.phase !== 'new', 'an engine is opened before it is closed');
@@ -158,15 +174,7 @@ export class FakeEngine implements Engine {
     const task = options.taskId === undefined ? candidates[0] : agent.tasks.find((each) => each.id === options.taskId);
     assert(task !== undefined, `script: ${name} has a task that can exit`);
     agent.tasks = agent.tasks.filter((each) => each !== task);
-    if (task.state !== 'ending') {
-      agent.lastExit = reason;
-      const others = agent.tasks.some((each) => each.state !== 'ending');
-      if (options.converging ?? (agent.workload.policy === 'always-on' || others)) this.replace(agent, task.slot);
-      else {
-        agent.waiting = [];
-        agent.abandoned = agent.wanted - agent.tasks.filter((each) => each.state !== 'ending').length;
-      }
-    }
+    if (task.state !== 'ending') this.giveUp(agent, task, reason, options.converging);
     this.reconcile(agent);
     this.publish(agent);
   }
@@ -175,13 +183,13 @@ export class FakeEngine implements Engine {
   lose(detail = 'the socket is gone'): void {
     assert(this.connected && this.phase === 'open', 'script: a connection can be lost once');
     this.connected = false;
-    this.later(() => this.told().lost(detail));
+    this.news.later(() => this.told().lost(detail));
   }
 
   restore(): void {
     assert(!this.connected, 'script: only a lost connection is restored');
     this.connected = true;
-    this.later(() => this.told().restored());
+    this.news.later(() => this.told().restored());
     for (const agent of this.agents.values()) this.publish(agent);
   }
 
@@ -192,17 +200,17 @@ export class FakeEngine implements Engine {
 
   /** From now on observations arrive this much later, still in order. */
   delayObservations(ms: number): void {
-    this.delayMs = ms;
+    this.news.delay(ms);
   }
 
   /** The next `count` observations never arrive. */
   dropObservations(count: number): void {
-    this.dropping += count;
+    this.news.drop(count);
   }
 
   /** The next `count` observations arrive twice. */
   duplicateObservations(count: number): void {
-    this.duplicating += count;
+    this.news.duplicate(count);
   }
 
   /** What is true now, whether or not it was observed. */
@@ -260,7 +268,7 @@ export class FakeEngine implements Engine {
     const restarted = agent.owed > 0;
     if (restarted) {
       agent.owed -= 1;
-      if (this.connected) this.later(() => this.told().restarted(agent.name));
+      if (this.connected) this.news.later(() => this.told().restarted(agent.name));
     }
     this.at(script.startMs ?? this.startMs, () => {
       if (task.state !== 'starting' || !agent.tasks.includes(task)) return;
@@ -268,6 +276,18 @@ export class FakeEngine implements Engine {
       this.publish(agent);
       if (script.exits !== undefined) this.exit(agent.name, script.exits, { taskId: task.id });
     });
+  }
+
+  /** The task counts no more, for this reason: replaced, or not. */
+  private giveUp(agent: FakeAgent, task: FakeTask, reason: string, converging?: boolean): void {
+    task.state = 'ending';
+    agent.lastExit = reason;
+    const others = agent.tasks.filter((each) => each.state !== 'ending').length;
+    if (converging ?? (agent.workload.policy === 'always-on' || others > 0)) this.replace(agent, task.slot);
+    else {
+      agent.waiting = [];
+      agent.abandoned = agent.wanted - others;
+    }
   }
 
   private replace(agent: FakeAgent, slot: number): void {
@@ -293,7 +313,7 @@ export class FakeEngine implements Engine {
       return;
     }
     this.publish(agent);
-    this.later(() => {
+    this.news.later(() => {
       if (!agent.tasks.includes(task)) return;
       void this.told()
         .drain(agent.name, task.id)
@@ -316,39 +336,9 @@ export class FakeEngine implements Engine {
 
   private publish(agent: FakeAgent): void {
     const observation = observationOf(this.name, agent);
-    this.notify(() => {
-      if (!agent.released) this.told().observed(agent.name, observation);
-    });
-  }
-
-  /** Drops, doubles and delays as scripted. */
-  private notify(tell: () => void): void {
     if (this.phase !== 'open' || !this.connected) return;
-    if (this.dropping > 0) {
-      this.dropping -= 1;
-      return;
-    }
-    this.later(tell);
-    if (this.duplicating > 0) {
-      this.duplicating -= 1;
-      this.later(tell);
-    }
-  }
-
-  private later(tell: () => void): void {
-    const now = (): void => {
-      if (this.phase === 'open') tell();
-    };
-    if (this.delayMs === 0 && this.underway === 0) {
-      queueMicrotask(now);
-      return;
-    }
-    // Never before what was sent earlier with a longer delay: an engine's observations arrive in order.
-    this.lastDue = latest(after(this.clock.now(), millisOf(this.delayMs)), this.lastDue);
-    this.underway += 1;
-    this.clock.alarm(this.lastDue, () => {
-      this.underway -= 1;
-      now();
+    this.news.observation(() => {
+      if (!agent.released) this.told().observed(agent.name, observation);
     });
   }
 
