@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { complaintLine } from '../../src/config/complaint.ts';
+import { configFromText } from '../../src/config/load.ts';
+import type { Config } from '../../src/contract/config.ts';
+import { readText } from '../house/tree.ts';
+import { readStack } from './stack.ts';
+
+/**
+ * stack.yml and the config that it brings name the same things twice. Whether Docker takes them is for the suite on a real
+ * Swarm to see; that they mean each other can be seen here.
+ */
+const GIVEN = { REVEILLE_IMAGE: 'sha256:1', HELLO_IMAGE: 'sha256:2', DOCKER_GID: '999' };
+const STACK_NAME = 'reveille';
+const CONFIG_FILE = 'deploy/orchestrator.swarm.yaml';
+
+const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
+const stack = readStack('stack.yml', GIVEN);
+const { reveille: daemon, ...agentServices } = stack.services;
+
+function config(): Config {
+  const loaded = configFromText(readText(CONFIG_FILE), path(CONFIG_FILE), {});
+  if (!loaded.ok) throw new Error(loaded.failure.map((one) => complaintLine(CONFIG_FILE, one)).join('\n'));
+  return loaded.value.config;
+}
+
+describe('stack.yml', () => {
+  it('brings a config that is right, for the swarm engine', () => {
+    expect(config().engine).toBe('swarm');
+    expect(Object.values(stack.configs).map(({ file }) => existsSync(path(file)))).toEqual([true]);
+  });
+
+  it('has a service for each agent of the config, under the names that the config dials and scales', () => {
+    const expected = Object.entries(config().agents).map(([name, { container, backend }]) => {
+      const port = agentServices[name]?.environment?.['PORT'];
+      expect(backend).toBe(`http://tasks.${STACK_NAME}_${name}:${String(port)}`);
+      return [name, container?.name];
+    });
+    expect(expected).toEqual(Object.keys(agentServices).map((key) => [key, `${STACK_NAME}_${key}`]));
+  });
+
+  it('deploys agents on demand asleep, and the one that is always on awake', () => {
+    for (const [name, { policy }] of Object.entries(config().agents)) {
+      expect(Number(agentServices[name]?.deploy.replicas), name).toBe(policy === 'on-demand' ? 0 : 1);
+    }
+  });
+
+  it('tells each agent all that the contract says, with the templates of Swarm', () => {
+    const { port } = new URL(`http://${config().admin_listen}`);
+    for (const [name, { environment, secrets }] of Object.entries(agentServices)) {
+      expect(environment, name).toEqual({
+        PORT: '3000',
+        HOST: '0.0.0.0',
+        REVEILLE_URL: `http://reveille:${port}`,
+        REVEILLE_AGENT: name,
+        REVEILLE_TASK_ID: '{{.Task.ID}}',
+        REVEILLE_TASK_SLOT: '{{.Task.Slot}}',
+        REVEILLE_TASK_NAME: `${name}.{{.Task.Slot}}`,
+      });
+      expect(secrets).toMatchObject([{ source: `token_${name}`, target: 'reveille_token' }]);
+    }
+  });
+
+  it('puts the secrets where the config looks for them, under the names that deploy/secrets.sh makes', () => {
+    const targets = daemon?.secrets?.map(({ target }) => `/run/secrets/${target}`);
+    expect(targets).toEqual([config().admin_token_file, config().secret_file]);
+    expect(Object.entries(stack.secrets).map(([key, { external, name }]) => [key, external, name])).toEqual(
+      Object.keys(stack.secrets).map((key) => [key, true, `reveille_${key}`]),
+    );
+    expect(readText('deploy/secrets.sh')).toContain(`'%s' "reveille_$1`);
+  });
+
+  it('takes no image by a tag: each is given from outside, or the deploy is refused', () => {
+    expect(Object.values(stack.services).map(({ image }) => image)).toEqual(['sha256:1', 'sha256:2', 'sha256:2']);
+    for (const name of Object.keys(GIVEN)) expect(() => readStack('stack.yml', { ...GIVEN, [name]: '' })).toThrow(name);
+  });
+
+  it('runs one daemon, on a manager, that goes before its successor comes', () => {
+    expect(daemon?.deploy).toMatchObject({ replicas: 1, update_config: { order: 'stop-first' } });
+    expect(daemon?.deploy.placement?.constraints).toEqual(['node.role == manager']);
+    expect(daemon?.ports).toMatchObject([{ target: 8080, published: 8080, mode: 'host' }]);
+    expect(daemon?.user).toBe('10001:999');
+  });
+
+  it('gives the daemon longer to end than it takes for what is open', () => {
+    expect(Number.parseInt(daemon?.stop_grace_period ?? '', 10) * 1000).toBeGreaterThan(config().shutdown.drain_timeout);
+  });
+
+  it('has them all on the encrypted overlay that the config names', () => {
+    expect(stack.networks['agents']).toMatchObject({ name: config().swarm.network, driver_opts: { encrypted: 'true' } });
+    for (const { networks } of Object.values(stack.services)) expect(networks).toEqual(['agents']);
+  });
+
+  it('lets every service have a limit, tasks with addresses of their own, and nothing else that it can do without', () => {
+    for (const [name, service] of Object.entries(stack.services)) {
+      expect(service, name).toMatchObject({
+        init: true,
+        read_only: true,
+        cap_drop: ['ALL'],
+        deploy: { endpoint_mode: 'dnsrr', resources: { limits: { memory: expect.any(String) } } },
+      });
+    }
+  });
+});
