@@ -89,7 +89,10 @@ export class EngineError extends Error {
 }
 
 export interface EngineWatcher {
-  /** Something about this agent changed; also sent for every declared agent right after `restored`. */
+  /**
+   * Something about this agent changed; also sent for every declared agent right after `restored`. The first that is said of
+   * an agent is acted upon: never a guess made before anybody has looked.
+   */
   observed(agent: string, observation: Observation): void;
   /** The engine cannot be reached; observations are stale until `restored`. */
   lost(detail: string): void;

@@ -15,7 +15,8 @@ export interface Limits {
 
 /** What a destination must know of the house it stands in. */
 interface House {
-  readonly engineConnected: boolean;
+  /** Whether the engine can be asked and has told of this agent. */
+  reach(runner: AgentRunner): boolean;
   readonly inFlightLimit: number;
 }
 
@@ -47,7 +48,7 @@ abstract class AgentDestination implements Destination {
 
   want(cause: WakeCause): Refused | null {
     // Whoever is awake needs no engine. Everybody else would be told of a wake that nobody remembers (promise F).
-    if (!this.house.engineConnected) return this.open() ? null : this.engineAway();
+    if (!this.house.reach(this.runner)) return this.open() ? null : this.engineAway();
     this.runner.dispatch({ type: 'wanted', cause, admin: false });
     return null;
   }
@@ -66,7 +67,7 @@ abstract class AgentDestination implements Destination {
     const picked = this.pick();
     if (picked === null) {
       // No task to dial: it has none, or it is not known yet, since the engine is still being opened.
-      return this.house.engineConnected
+      return this.house.reach(runner)
         ? { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null }
         : this.engineAway();
     }

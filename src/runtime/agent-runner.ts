@@ -47,6 +47,8 @@ export class AgentRunner {
   stateSince: WallTime;
   settings: AgentSettings;
   starts: Millis[];
+  /** The engine has told of it. Until then its state is a guess: nothing is ordered, and no deadline runs. */
+  met: boolean;
   /** Incremented at each start: connections of an earlier life are never used again. */
   generation = 0;
   private readonly world: World;
@@ -59,6 +61,7 @@ export class AgentRunner {
   private ordersOpen = 0;
   /** How often the engine, asked or not, has said what there is. */
   private sightings = 0;
+  private meeting = false;
   private orders: Promise<void> = Promise.resolve();
   /** Its agent was removed, or the daemon ends: nothing moves it any more. */
   closed = false;
@@ -78,6 +81,7 @@ export class AgentRunner {
     const rules = (): ActivityRules => this.settings.activity;
     this.activity = inherited?.activity ?? new Activity(world.clock, rules, edges);
     this.leases = inherited?.leases ?? new Leases(world.clock, this.activity);
+    this.met = settings.policy.kind === 'unmanaged';
     this.state = initialState(world.clock.now(), this.policy);
     this.stateSince = world.clock.wall();
     this.countState();
@@ -119,8 +123,22 @@ export class AgentRunner {
     this.wanted = seen.wanted;
     this.leases.keepOnly(seen.tasks);
     this.world.tasksChanged(this.name, seen.tasks);
+    // The time to get well begins when there is something to look at, however long the engine was away before.
+    if (!this.met && this.state.policy !== 'on-demand') this.state = initialState(this.now(), this.policy);
     const tasks = seen.tasks.map(({ id, state }) => ({ id, state }));
     this.dispatch({ type: 'observed', wanted: seen.wanted, tasks, converging: seen.converging, lastExit: seen.lastExit });
+    if (this.met) return;
+    this.met = true;
+    // To be found awake is not to enter starting: the hostnames that its tasks registered stay. To be found on its way out is.
+    if (this.state.name === 'stopping') this.world.purgeRoutes(this.name, 'stopping');
+    this.arm();
+  }
+
+  /** Asks the engine of it, unless it is known or asked already. */
+  meet(): void {
+    if (this.met || this.meeting) return;
+    this.meeting = true;
+    void this.look().finally(() => (this.meeting = false));
   }
 
   /** Calls `changed` after every transition, and when the runner ends, until the returned function is called. */
@@ -168,13 +186,17 @@ export class AgentRunner {
   }
 
   private dueEvent(): AgentEvent | undefined {
-    const deadline = nextDeadline(this.state, this.policy);
-    return deadline !== null && deadline <= this.world.clock.now() && !this.closed ? { type: 'due' } : undefined;
+    const deadline = this.deadline();
+    return deadline !== null && deadline <= this.world.clock.now() ? { type: 'due' } : undefined;
+  }
+
+  private deadline(): Instant | null {
+    return this.closed || !this.met ? null : nextDeadline(this.state, this.policy);
   }
 
   private arm(): void {
     this.alarm?.cancel();
-    const deadline = this.closed ? null : nextDeadline(this.state, this.policy);
+    const deadline = this.deadline();
     this.alarm = deadline === null ? null : this.world.clock.alarm(deadline, () => this.turn());
   }
 
@@ -201,7 +223,7 @@ export class AgentRunner {
         this.announce(effect.event);
         break;
       case 'purge-routes':
-        this.world.purgeRoutes(this.name, effect.because);
+        if (this.met) this.world.purgeRoutes(this.name, effect.because);
         break;
       case 'cut':
         this.activity.cut();

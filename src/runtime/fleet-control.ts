@@ -120,7 +120,7 @@ export class FleetControl implements Control {
     const runner = this.parts.fleet.runner(name);
     if (runner === undefined) return unknownAgent(name);
     if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
-    if (!this.parts.fleet.engineConnected && runner.state.name !== 'ready') return failed({ problem: 'engine-unavailable' });
+    if (!this.parts.fleet.reach(runner) && runner.state.name !== 'ready') return failed({ problem: 'engine-unavailable' });
     runner.dispatch({ type: 'wanted', cause: 'api', admin: true });
     return done(null);
   }

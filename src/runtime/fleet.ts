@@ -44,6 +44,8 @@ export class Fleet implements Traffic {
   engineConnected = false;
   engineSince: WallTime;
   private opened = false;
+  /** What the engine said last: it may be lost before its own open() has resolved. */
+  private lost = false;
   private closed = false;
   /** Ends each wait for work that is going on. */
   private readonly waits = new Set<() => void>();
@@ -77,21 +79,32 @@ export class Fleet implements Traffic {
 
   /**
    * Opens the engine and meets every agent as it is. The hostnames are known before: whoever calls while the engine is still
-   * being opened is told to come back, not that there is nobody. Rejects with an EngineError when it cannot be opened at all.
+   * being opened is told to come back, not that there is nobody. So are registered hostnames, until the engine has told of
+   * their agents: which of their tasks are left is known then, for each agent by itself. An engine that is away is waited for
+   * elsewhere: what it tells when it is back sets right what is not known now. Rejects with an EngineError when it cannot be
+   * opened at all.
    */
   async open(settings: readonly AgentSettings[], limits: Limits): Promise<void> {
     this.apply(settings, limits);
+    this.routes.restore((agent) => this.runners.get(agent)?.met === false);
+    this.settleRoutes();
     await this.parts.engine.open(this.watcher());
     // The daemon was told to end while it began: nothing may be started any more.
     if (this.isClosed()) return;
     this.opened = true;
-    this.setConnected(true);
+    if (!this.isLost()) this.setConnected(true);
     for (const { settings } of this.runners.values()) this.introduce(settings);
-    const engined = [...this.runners.values()].filter((runner) => runner.policy.kind !== 'unmanaged');
-    await Promise.all(engined.map((runner) => runner.look()));
-    if (this.isClosed()) return;
-    this.routes.restore((agent, task) => this.runners.get(agent)?.tasks.some((other) => other.id === task) === true);
-    this.settleRoutes();
+    if (this.isLost()) return;
+    await Promise.all([...this.runners.values()].filter(({ met }) => !met).map((runner) => runner.look()));
+  }
+
+  /**
+   * Whether something can be ordered for this agent now. One that is not known yet is asked about, for the next who comes: its
+   * first look may have failed, and the engine's next news of it may be far.
+   */
+  reach(runner: AgentRunner): boolean {
+    if (this.engineConnected) runner.meet();
+    return this.engineConnected && runner.met;
   }
 
   lookup(host: Hostname): Destination | null {
@@ -193,6 +206,10 @@ export class Fleet implements Traffic {
     return this.closed;
   }
 
+  private isLost(): boolean {
+    return this.lost;
+  }
+
   private add(settings: AgentSettings, inherited?: Inheritance): void {
     const runner = new AgentRunner(settings, this.world, inherited);
     this.runners.set(settings.name, runner);
@@ -277,11 +294,13 @@ export class Fleet implements Traffic {
     return {
       observed: (agent: string, seen: Observation) => this.runners.get(agent)?.observe(seen),
       lost: (detail) => {
+        this.lost = true;
         this.setConnected(false);
         this.parts.log.error('engine lost; agents that are awake are still served', { detail });
         this.events.publish('engine.lost', { detail });
       },
       restored: () => {
+        this.lost = false;
         this.setConnected(true);
         this.parts.log.info('engine restored');
         this.events.publish('engine.restored');

@@ -71,13 +71,13 @@ export class RouteBook {
     return this.routes.size < ROUTES_MAX && (this.ofAgent.get(agent)?.size ?? 0) < ROUTES_PER_AGENT;
   }
 
-  /** Takes up routes that an earlier daemon kept, whose tasks are still there. */
-  restore(isAlive: (agent: string, task: string) => boolean): void {
+  /** Takes up routes that an earlier daemon kept, of agents that have `hasTasks`. Which of those are left is for {@link keepOnly}. */
+  restore(hasTasks: (agent: string) => boolean): void {
     const now = this.clock.wall();
     const over: string[] = [];
     for (const stored of this.store.routes()) {
       const left = stored.expiresAt === null ? null : stored.expiresAt - now;
-      if ((left !== null && left <= 0) || !isAlive(stored.agent, stored.task)) over.push(stored.hostname);
+      if ((left !== null && left <= 0) || !hasTasks(stored.agent)) over.push(stored.hostname);
       else this.enter({ ...stored, hostname: stored.hostname as Hostname }, left as Millis | null);
     }
     this.forget(over);

@@ -86,18 +86,18 @@ describe('the fake engine on script', () => {
 
   test('observations are late, lost and doubled as scripted, and never out of order', async () => {
     const { clock, engine, watcher } = await opened({ startMs: 10 });
-    engine.delayObservations(100);
+    engine.news.delay(100);
     await engine.scale('kai', 1);
     await clock.advance(20);
     expect(watcher.latest('kai')?.wanted).toBe(0);
-    engine.delayObservations(0);
-    engine.duplicateObservations(1);
+    engine.news.delay(0);
+    engine.news.duplicate(1);
     engine.scaleByHand('kai', 2);
     await clock.advance(89);
     expect(watcher.observations.slice(1).map((each) => each.observation.wanted)).toEqual([1]);
     await clock.advance(1);
     expect(watcher.observations.slice(1).map((each) => each.observation.wanted)).toEqual([1, 1, 2, 2, 2]);
-    engine.dropObservations(1);
+    engine.news.drop(1);
     engine.scaleByHand('kai', 0);
     await clock.settle();
     expect(watcher.latest('kai')?.wanted).toBe(2);

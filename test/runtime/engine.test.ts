@@ -112,74 +112,64 @@ describe('calls before the engine is open', () => {
   });
 });
 
-describe('a restart of the daemon', () => {
-  /** A second daemon on the engine's world of the first: the fake is told to look like it at once. */
-  async function restarted(first: House): Promise<House> {
-    const second = new House({ agents: { kai: KAI }, store: first.store, clock: first.clock, engine: { name: 'swarm' } });
-    const declare = second.engine.declare.bind(second.engine);
-    second.engine.declare = (workload) => {
-      declare(workload);
-      second.engine.scaleByHand(workload.agent, 1);
-    };
-    await second.open();
-    return second;
+describe('an engine that is away when the daemon starts', () => {
+  const AGENTS = { kai: KAI, files: { policy: 'unmanaged', backend: 'http://127.0.0.1:7000' }, watch: { policy: 'always-on' } };
+
+  async function away(): Promise<House> {
+    const open = new House({ agents: AGENTS, engine: { name: 'swarm' } });
+    open.engine.lose();
+    await open.open();
+    return open;
   }
 
-  test('E: what runs is adopted without a scale and without a cut, and idleness counts from the start', async () => {
-    const first = await house({ agents: { kai: KAI }, engine: { name: 'swarm' } });
-    await first.ready();
-    await first.clock.advance(50_000);
-    const second = await restarted(first);
-    await second.clock.advance(1000);
-    expect(second.state()).toBe('ready');
-    expect(second.runner().wokenBy).toBe('adopted');
-    await second.clock.advance(58_000);
-    expect(second.engine.scales('kai')).toEqual([]);
-    await second.clock.advance(2000);
-    expect(second.engine.scales('kai')).toEqual([0]);
-    await second.close();
+  test('F: is no engine that is there: not ready, wakes are refused, and all is right once it is back', async () => {
+    const open = await away();
+    for (let look = 1; look <= 2; look += 1) {
+      expect(open.control.ready()).toEqual({ ready: false, because: 'engine unavailable' });
+      expect(open.control.health()).toMatchObject({ status: 'degraded', engine: { connected: false } });
+      expect(open.ask()).toEqual({ kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: 3 });
+      expect(open.ask('watch.test')).toMatchObject({ problem: 'engine-unavailable' });
+      expect(codeOf(open.control.wake('kai'))).toBe('engine-unavailable');
+      expect(open.ask('files.test').kind).toBe('admitted');
+      // Longer than startup_timeout: of what nothing is known, nothing is said.
+      await open.clock.advance(120_000);
+    }
+    expect([open.state(), open.state('watch')]).toEqual(['sleeping', 'running']);
+    expect(open.engine.calls.filter(({ call }) => call === 'scale')).toEqual([]);
+    open.engine.restore();
+    await open.clock.advance(1000);
+    expect(open.control.ready()).toEqual({ ready: true });
+    await open.ready();
+    expect(open.state('watch')).toBe('running');
+    expect(open.eventsOf('engine.lost', 'engine.restored', 'agent.degraded').map(({ type }) => type)).toEqual([
+      'engine.lost',
+      'engine.restored',
+    ]);
+    await open.close();
   });
 
-  test('E: hostnames that live tasks registered are kept, those of others and those that ended meanwhile are not', async () => {
-    const first = await house({ agents: { kai: KAI }, engine: { name: 'swarm' } });
-    await first.ready();
-    const register = (hostname: string, ttl?: string) =>
-      codeOf(first.control.register(caller(), { hostname, target: ':3000', ...(ttl === undefined ? {} : { ttl }) }));
-    expect([register('a.preview.test'), register('b.preview.test', '1h'), register('c.preview.test', '1ms')]).toEqual([
-      'ok',
-      'ok',
-      'ok',
-    ]);
-    const [a, b, c] = first.store.routes();
-    first.fleet.close();
-    first.store.putRoute({ ...a!, hostname: 'dead.preview.test', task: 'task-99' });
-    first.store.putRoute({ ...a!, hostname: 'kai.test' });
-    first.store.putRoute({ ...a!, hostname: 'not.allowed.test' });
-    first.store.putRoute({ ...c! });
-    await first.clock.advance(1000);
-    const second = await restarted(first);
-    expect(second.control.services().map(({ hostname, expires_at }) => [hostname, expires_at])).toEqual([
-      ['a.preview.test', null],
-      ['b.preview.test', second.control.services()[1]!.expires_at],
-    ]);
-    expect(second.control.services()[1]!.expires_at).not.toBeNull();
-    expect(second.store.routes()).toMatchObject([{ hostname: a!.hostname }, { hostname: b!.hostname }]);
-    await second.clock.advance(500);
-    expect(second.admitted('a.preview.test').target.address.port).toBe(3000);
-    await second.close();
+  test('F: nothing is ordered between its return and the first news of an agent', async () => {
+    const open = await away();
+    open.engine.news.delay(50);
+    open.engine.restore();
+    open.engine.scaleByHand('kai', 1);
+    await open.clock.advance(50);
+    open.engine.news.delay(0);
+    expect(open.state()).toBe('starting');
+    await open.clock.advance(1000);
+    expect(open.ask().kind).toBe('admitted');
+    expect(open.engine.scales('kai')).toEqual([]);
+    await open.close();
   });
 
-  test('E: on the process engine nothing is left to adopt: the agent is asleep, its routes are gone, its agents made by API are there', async () => {
-    const first = await house({ agents: { kai: KAI } });
-    await first.ready();
-    first.control.register(caller(), { hostname: 'a.preview.test', target: ':3000' });
-    first.control.createAgent({ name: 'made', hostname: 'made.test', backend: 'http://127.0.0.1:7001', policy: 'unmanaged' });
-    const second = await house({ agents: { kai: KAI }, store: first.store, clock: first.clock });
-    expect(second.state()).toBe('sleeping');
-    expect(second.control.services()).toEqual([]);
-    expect(second.store.routes()).toEqual([]);
-    expect(second.ask('made.test').kind).toBe('admitted');
-    // Measured starts are kept too: Retry-After is no guess any more.
-    expect(second.ask()).toMatchObject({ retryAfterSeconds: 1 });
+  test('F: it may say so only after it was opened', async () => {
+    const open = new House({ agents: AGENTS, engine: { name: 'swarm' } });
+    open.engine.lose();
+    open.engine.news.delay(10);
+    await open.open();
+    await open.clock.advance(10);
+    expect(open.control.ready().ready).toBe(false);
+    expect(open.ask()).toMatchObject({ problem: 'engine-unavailable' });
+    await open.close();
   });
 });

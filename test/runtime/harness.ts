@@ -31,7 +31,8 @@ export interface HouseOptions {
   readonly agents?: Readonly<Record<string, Loose>>;
   /** Whatever else the file says. */
   readonly file?: Loose;
-  readonly engine?: FakeEngineOptions;
+  /** Options for one of its own, or the engine that an earlier house left behind. */
+  readonly engine?: FakeEngineOptions | FakeEngine;
   /** Of an earlier house, when this one is the daemon started again. */
   readonly store?: MemoryStore;
   readonly clock?: SimClock;
@@ -56,9 +57,12 @@ export class House {
   /** What the next reload finds. */
   file: Loose;
 
+  private readonly options: HouseOptions;
+
   constructor(options: HouseOptions = {}) {
+    this.options = options;
     this.clock = options.clock ?? new SimClock();
-    this.engine = new FakeEngine(this.clock, options.engine);
+    this.engine = options.engine instanceof FakeEngine ? options.engine : new FakeEngine(this.clock, options.engine);
     this.probe = new ScriptedProbe(this.clock);
     this.store = options.store ?? new MemoryStore();
     this.file = { ...options.file, engine: this.engine.name, agents: this.agents(options.agents ?? { kai: {} }) };
@@ -174,9 +178,14 @@ export class House {
   /** The daemon ends: no alarm of the runtime's is left, and no check goes on. */
   async close(): Promise<void> {
     this.fleet.close();
-    if (this.engine.calls.some(({ call }) => call === 'open')) {
-      await this.drive(this.engine.close(0));
-    }
+    if (this.engine.calls.some(({ call }) => call === 'open')) await this.drive(this.engine.close(0));
+  }
+
+  /** kill -9 of the daemon, and its start anew: on the same swarm and the same state_dir. Not open yet. */
+  killed(): House {
+    this.fleet.close();
+    this.engine.orphan();
+    return new House({ ...this.options, engine: this.engine, store: this.store, clock: this.clock });
   }
 
   private destination(host: string): Destination {

@@ -97,7 +97,7 @@ describe('nothing waits forever', () => {
   test('D: news that the engine never told is set right by the next look or deadline', async () => {
     const open = await house(kai({ health: { startup_timeout: '10s' } }));
     // The task runs, and nobody hears of it.
-    open.engine.dropObservations(2);
+    open.engine.news.drop(2);
     open.ask();
     await open.clock.advance(60_000);
     open.ask();

@@ -26,6 +26,16 @@ export interface RecordedCall {
   readonly graceMs: number | null;
 }
 
+export const recordedCall = (at: Instant, call: CallName): RecordedCall => ({
+  at,
+  call,
+  agent: null,
+  replicas: null,
+  taskId: null,
+  replace: null,
+  graceMs: null,
+});
+
 /** What becomes of one start. */
 export interface ScriptedStart {
   readonly startMs?: number;

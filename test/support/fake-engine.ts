@@ -18,6 +18,7 @@ import {
   type ScriptedStart,
   newAgent,
   observationOf,
+  recordedCall,
 } from './fake-agent.ts';
 import { FakeNews } from './fake-news.ts';
 
@@ -34,6 +35,8 @@ export class FakeEngine implements Engine {
   readonly calls: RecordedCall[] = [];
   /** Starts into a slot whose old task was still there, as Swarm does them. 0 unless the runtime did not wait. */
   overlaps = 0;
+  /** What the watcher is told, to be delayed, dropped and doubled. */
+  news: FakeNews;
   private readonly clock: Clock;
   private readonly startMs: number;
   private readonly stopMs: number;
@@ -45,7 +48,6 @@ export class FakeEngine implements Engine {
   private phase: 'new' | 'open' | 'closed' = 'new';
   private connected = true;
   private serial = 0;
-  private readonly news: FakeNews;
 
   constructor(clock: Clock, options: FakeEngineOptions = {}) {
     this.clock = clock;
@@ -54,7 +56,7 @@ export class FakeEngine implements Engine {
     this.stopMs = options.stopMs ?? 3000;
     this.restartMs = options.restartMs ?? 1000;
     this.answerMs = options.answerMs ?? 0;
-    this.news = new FakeNews(clock, () => this.phase === 'open');
+    this.news = this.freshNews();
   }
 
   // The port.
@@ -62,9 +64,11 @@ export class FakeEngine implements Engine {
   async open(watcher: EngineWatcher): Promise<void> {
     this.record('open', {});
     assert(this.phase === 'new', 'an engine is opened once');
-    await this.answer('open');
+    // One that is away is opened all the same, and says so.
+    if (this.connected) await this.answer('open');
     this.phase = 'open';
     this.watcher = watcher;
+    if (!this.connected) this.news.later(() => this.told().lost('the engine cannot be reached'));
   }
 
   declare(workload: Workload): void {
@@ -179,11 +183,23 @@ export class FakeEngine implements Engine {
     this.publish(agent);
   }
 
-  /** The engine can no longer be reached: calls reject with `unavailable`, nothing is observed. What runs, runs on. */
+  /**
+   * The engine can no longer be reached: calls reject with `unavailable`, nothing is observed. What runs, runs on. Before it
+   * is opened: it is away from the start.
+   */
   lose(detail = 'the socket is gone'): void {
-    assert(this.connected && this.phase === 'open', 'script: a connection can be lost once');
+    assert(this.connected && this.phase !== 'closed', 'script: a connection can be lost once');
     this.connected = false;
-    this.news.later(() => this.told().lost(detail));
+    if (this.phase === 'open') this.news.later(() => this.told().lost(detail));
+  }
+
+  /** The daemon was killed: what runs, runs on, and the next one opens and declares anew. */
+  orphan(): void {
+    assert(this.name === 'swarm', 'script: only a swarm outlives its daemon');
+    this.phase = 'new';
+    this.watcher = null;
+    this.news = this.freshNews();
+    for (const agent of this.agents.values()) agent.released = true;
   }
 
   restore(): void {
@@ -198,29 +214,15 @@ export class FakeEngine implements Engine {
     this.order(this.known(name), replicas);
   }
 
-  /** From now on observations arrive this much later, still in order. */
-  delayObservations(ms: number): void {
-    this.news.delay(ms);
-  }
-
-  /** The next `count` observations never arrive. */
-  dropObservations(count: number): void {
-    this.news.drop(count);
-  }
-
-  /** The next `count` observations arrive twice. */
-  duplicateObservations(count: number): void {
-    this.news.duplicate(count);
-  }
-
   /** What is true now, whether or not it was observed. */
   truth(name: string): Observation {
     return observationOf(this.name, this.known(name));
   }
 
-  /** Replicas of every scale ordered through the port, in order. */
-  scales(name: string): number[] {
-    return this.calls.flatMap((each) => (each.call === 'scale' && each.agent === name ? [each.replicas ?? -1] : []));
+  /** Replicas of every scale ordered through the port, in order; from the given call on. */
+  scales(name: string, from = 0): number[] {
+    const scales = this.calls.slice(from).filter(({ call, agent }) => call === 'scale' && agent === name);
+    return scales.map(({ replicas }) => replicas ?? -1);
   }
 
   // How it works.
@@ -342,6 +344,12 @@ export class FakeEngine implements Engine {
     });
   }
 
+  /** What is on its way to one daemon never reaches the next. */
+  private freshNews(): FakeNews {
+    const news: FakeNews = new FakeNews(this.clock, () => this.phase === 'open' && this.news === news);
+    return news;
+  }
+
   private at(ms: number, then: () => void): void {
     this.clock.alarm(after(this.clock.now(), millisOf(ms)), then);
   }
@@ -377,11 +385,7 @@ export class FakeEngine implements Engine {
   }
 
   private record(call: CallName, facts: Partial<Omit<RecordedCall, 'at' | 'call'>>): void {
-    this.calls.push({
-      at: this.clock.now(),
-      call,
-      ...{ agent: null, replicas: null, taskId: null, replace: null, graceMs: null, ...facts },
-    });
+    this.calls.push({ ...recordedCall(this.clock.now(), call), ...facts });
   }
 }
 

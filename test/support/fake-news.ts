@@ -18,14 +18,17 @@ export class FakeNews {
     this.isHeard = isHeard;
   }
 
+  /** From now on everything arrives this much later, still in order. */
   delay(ms: number): void {
     this.delayMs = ms;
   }
 
+  /** The next `count` observations never arrive. */
   drop(count: number): void {
     this.dropping += count;
   }
 
+  /** The next `count` observations arrive twice. */
   duplicate(count: number): void {
     this.duplicating += count;
   }
