@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
- * daemon and needs time, `prometheus` needs apt's Prometheus. `npm test` runs them all and counts (tools/test.ts).
+ * Four suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
+ * daemon and needs time, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab). `npm test` runs them all and
+ * counts (tools/test.ts).
  */
 export default defineConfig({
   test: {
@@ -25,7 +26,7 @@ export default defineConfig({
           name: 'unit',
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/blackbox/**', 'test/prometheus/**'],
+          exclude: ['test/blackbox/**', 'test/prometheus/**', 'test/swarm/**'],
         },
       },
       {
@@ -48,6 +49,17 @@ export default defineConfig({
           testTimeout: 60_000,
           globalSetup: ['test/prometheus/install.ts'],
           hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        // One Swarm for all of them, and tests that restart it.
+        test: {
+          name: 'swarm',
+          include: ['test/swarm/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

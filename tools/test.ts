@@ -8,8 +8,10 @@ import { type Count, type Report, count } from './test-count.ts';
  * `npm test`: every suite, or those that are named. It ends with one line that adds them up, and nothing is skipped in
  * silence: what did not run, and what still runs when all is over, counts as failed.
  */
-const SUITES = ['unit', 'blackbox', 'prometheus'] as const;
+const SUITES = ['unit', 'blackbox', 'prometheus', 'swarm'] as const;
 type Suite = (typeof SUITES)[number];
+/** What a suite is run by, where vitest alone will not do. */
+const WRAPPERS: Readonly<Partial<Record<Suite, readonly string[]>>> = { swarm: ['node', 'test/lab/run.ts', '--'] };
 const RESULTS = '.test-results';
 
 /** Test files lie in test/<suite>/; those in any other folder are of the suite `unit`. */
@@ -24,9 +26,21 @@ function filesOf(suite: Suite): readonly string[] {
 async function run(suite: Suite, mark: string): Promise<Count> {
   const reportFile = join(RESULTS, `${suite}.json`);
   rmSync(reportFile, { force: true });
-  const args = ['run', `--project=${suite}`, '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  const vitest = [
+    'vitest',
+    'run',
+    `--project=${suite}`,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${reportFile}`,
+  ];
   const exitCode = await new Promise<number | null>((resolved, rejected) => {
-    const child = spawn('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'], env: marked(mark) });
+    const wrapper = WRAPPERS[suite];
+    const [program = '', ...args] = [...(wrapper ?? []), ...vitest];
+    // The channel closes when this process ends, in whatever way, and what wraps the suite ends then too. Vitest gets none:
+    // it would take itself for one of its own workers.
+    const channel = wrapper === undefined ? 'ignore' : 'ipc';
+    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', channel], env: marked(mark) });
     child.on('error', rejected);
     child.on('exit', resolved);
   });

@@ -3,6 +3,8 @@ import { WebSocket } from 'ws';
 
 /** Requests as any client makes them: node:http to 127.0.0.1, the name in Host. */
 export interface Call {
+  /** Where to connect; 127.0.0.1 when nothing is said. */
+  readonly address?: string;
   readonly port: number;
   readonly host?: string;
   readonly method?: string;
@@ -29,11 +31,11 @@ export interface Reply {
 
 /** Resolves once the whole answer is there. Rejects when the connection is refused, reset, or ends before that. */
 export function call(options: Call): Promise<Reply> {
-  const { port, host = '127.0.0.1', method = 'GET', path = '/', body } = options;
+  const { address = '127.0.0.1', port, host = address, method = 'GET', path = '/', body } = options;
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
-        host: '127.0.0.1',
+        host: address,
         port,
         method,
         path,
@@ -85,8 +87,8 @@ export interface OpenSocket {
 }
 
 /** Rejects with the status when the upgrade was answered by something else than 101. */
-export function openSocket(port: number, host: string, path: string): Promise<OpenSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { host: `${host}:${port}` } });
+export function openSocket(port: number, host: string, path: string, address = '127.0.0.1'): Promise<OpenSocket> {
+  const socket = new WebSocket(`ws://${address}:${port}${path}`, { headers: { host: `${host}:${port}` } });
   const closed = new Promise<Closed>((resolve) => {
     socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
   });

@@ -32,6 +32,16 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Where daemons run that are not simply children of the test on its own machine: on an overlay network of the lab. */
+export interface Place {
+  /** Stands before the command, as `nsenter --net=... --` does. */
+  readonly prefix: readonly string[];
+  /** Where the test reaches what listens there on 0.0.0.0. */
+  readonly address: string;
+}
+
+const HERE: Place = { prefix: [], address: '127.0.0.1' };
+
 const ENTRY = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const END_MS = 30_000;
@@ -51,10 +61,12 @@ export class Home {
   readonly stateDir = join(this.directory, 'state');
   readonly mark = randomUUID();
   readonly runs: Run[] = [];
+  readonly place: Place;
   private readonly environment: Readonly<Record<string, string>>;
 
-  constructor(settings: Settings, environment: Readonly<Record<string, string>> = {}) {
+  constructor(settings: Settings, environment: Readonly<Record<string, string>> = {}, place = HERE) {
     this.environment = environment;
+    this.place = place;
     this.write(settings);
   }
 
@@ -62,9 +74,10 @@ export class Home {
   write(settings: Settings): void {
     const agents = Object.entries((settings['agents'] ?? {}) as Readonly<Record<string, Settings>>);
     const named = Object.fromEntries(agents.map(([name, agent]) => [name, { hostname: `${name}.test`, ...agent }]));
+    const host = this.place === HERE ? HERE.address : '0.0.0.0';
     const file = {
-      listen: '127.0.0.1:0',
-      admin_listen: '127.0.0.1:0',
+      listen: `${host}:0`,
+      admin_listen: `${host}:0`,
       state_dir: 'state',
       shutdown: { drain_timeout: '2s' },
       ...settings,
@@ -75,7 +88,7 @@ export class Home {
 
   /** `wrapper` stands before the command, as `setpriv --something` does. */
   run(wrapper: readonly string[] = []): Run {
-    const run = new Run(this, this.environment, wrapper);
+    const run = new Run(this, this.environment, [...this.place.prefix, ...wrapper]);
     this.runs.push(run);
     return run;
   }
@@ -213,18 +226,18 @@ export class Daemon {
 
   /** A request on the public port, to `<agent>.test` or to a whole hostname. */
   call(host: string, path = '/', options: Partial<Call> = {}): Promise<Reply> {
-    return call({ port: this.port, host: host.includes('.') ? host : `${host}.test`, path, ...options });
+    return call({ ...this.at(this.port), host: host.includes('.') ? host : `${host}.test`, path, ...options });
   }
 
   socket(host: string, path: string): Promise<OpenSocket> {
-    return openSocket(this.port, host.includes('.') ? host : `${host}.test`, path);
+    return openSocket(this.port, host.includes('.') ? host : `${host}.test`, path, this.home.place.address);
   }
 
   /** A request on the internal port, with the admin token unless `headers` bring another. */
   admin(path: string, options: Partial<Call> & { readonly json?: unknown } = {}): Promise<Reply> {
     const { json, headers, ...rest } = options;
     return call({
-      port: this.adminPort,
+      ...this.at(this.adminPort),
       path,
       ...rest,
       headers: {
@@ -290,12 +303,16 @@ export class Daemon {
     return new Map(lines);
   }
 
+  private at(port: number): { readonly address: string; readonly port: number } {
+    return { address: this.home.place.address, port };
+  }
+
   /** From now on everything that happens is in `events`. */
   private follow(): Promise<void> {
     return new Promise((ready, reject) => {
       const headers = { authorization: `Bearer ${this.adminToken}` };
       const stream = get(
-        { host: '127.0.0.1', port: this.adminPort, path: '/admin/events', headers, agent: false },
+        { host: this.home.place.address, port: this.adminPort, path: '/admin/events', headers, agent: false },
         (response) => {
           if (response.statusCode !== 200) reject(new Error(`/admin/events answered ${String(response.statusCode)}`));
           const lines = createInterface(response);
@@ -316,9 +333,9 @@ export class Daemon {
 
 interface Fixtures {
   /** A directory of its own for one test; nothing runs yet. */
-  readonly home: (settings: Settings, environment?: Readonly<Record<string, string>>) => Home;
+  readonly home: (settings: Settings, environment?: Readonly<Record<string, string>>, place?: Place) => Home;
   /** The same, and the daemon is up. */
-  readonly start: (settings: Settings, environment?: Readonly<Record<string, string>>) => Promise<Daemon>;
+  readonly start: (settings: Settings, environment?: Readonly<Record<string, string>>, place?: Place) => Promise<Daemon>;
 }
 
 /** `it` with daemons: what one of them wrote is shown when the test fails. */
@@ -328,8 +345,8 @@ export const it = plainIt.extend<Fixtures>({
     onTestFailed(() => {
       for (const run of homes.flatMap(({ runs }) => runs)) console.error(`--- daemon ${run.pid}\n${run.output}`);
     });
-    await use((settings, environment) => {
-      const home = new Home(settings, environment);
+    await use((settings, environment, place) => {
+      const home = new Home(settings, environment, place);
       homes.push(home);
       return home;
     });
@@ -340,6 +357,6 @@ export const it = plainIt.extend<Fixtures>({
     }
   },
   start: async ({ home }, use) => {
-    await use((settings, environment) => home(settings, environment).start());
+    await use((settings, environment, place) => home(settings, environment, place).start());
   },
 });

@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { docker } from './engine.ts';
+import { runProgram } from './run-program.ts';
+
+/**
+ * Images, all made in the lab and all known by their id: a service whose image is named by tag asks a registry at every start,
+ * and waits for an answer that never comes. They are built by the classic builder, which any Docker has.
+ */
+interface Builder {
+  readonly socket: string;
+  /** The relay to the package registry. */
+  readonly proxy: string;
+}
+
+const REPOSITORY = resolve(import.meta.dirname, '../..');
+/** The name in the project's Dockerfile, which therefore builds unchanged. */
+const BASE = 'node:24-bookworm-slim';
+
+export const importBase = ({ socket }: Pick<Builder, 'socket'>, tar: string): Promise<string> =>
+  docker({ socket }, 'import', '--change', 'CMD ["node"]', tar, BASE);
+
+/** The agent of the engine contract (test/engine/agent.ts): listens on PORT as soon as Node is up. */
+export async function buildAgentImage(builder: Builder): Promise<string> {
+  const context = mkdtempSync(join(tmpdir(), 'agent-image-'));
+  try {
+    mkdirSync(join(context, 'agent'));
+    copyFileSync(join(REPOSITORY, 'test/engine/agent.ts'), join(context, 'agent/agent.ts'));
+    writeFileSync(join(context, 'agent/package.json'), '{ "type": "module" }');
+    const lines = [`FROM ${BASE}`, 'COPY agent /agent', 'ENV PORT=8080', 'CMD ["node", "/agent/agent.ts"]'];
+    writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
+    return await build(builder, context, []);
+  } finally {
+    rmSync(context, { recursive: true });
+  }
+}
+
+/**
+ * The project's own Dockerfile with the checkout as context, or one stage of it. Resolves to the image's id; what was built
+ * before is found again in a moment.
+ */
+export const buildProjectImage = (builder: Builder, target?: string): Promise<string> =>
+  build(builder, REPOSITORY, target === undefined ? [] : ['--target', target]);
+
+async function build(builder: Builder, context: string, args: readonly string[]): Promise<string> {
+  const proxy = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].flatMap((name) => [
+    '--build-arg',
+    `${name}=${builder.proxy}`,
+  ]);
+  const command = ['docker', '--host', `unix://${builder.socket}`, 'build', '--quiet', '--network=host'];
+  return runProgram([...command, ...proxy, ...args, context], { env: { ...process.env, DOCKER_BUILDKIT: '0' } });
+}

@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type EngineSpec, docker, startEngine } from './engine.ts';
+import { makeFoothold } from './foothold.ts';
+import { buildAgentImage, importBase } from './images.ts';
+import { LAB_FILE, LAB_RUN, type Lab } from './lab.ts';
+import { openRelay } from './proxy.ts';
+import { runProgram } from './run-program.ts';
+import { type Namespaces, cgroupParent, namespacesOf } from './scratch.ts';
+
+/**
+ * The lab from within: the first program in its namespaces makes the machine's directories safe, starts the engine, and runs
+ * the command that the lab is for. Its end is the end of everything in here: the shell above it is process 1, and the kernel
+ * takes the rest along. So nothing is stopped in order, since nothing of it is wanted again.
+ */
+export interface Orders {
+  readonly scratch: string;
+  readonly proxySocket: string;
+  readonly registry: string;
+  readonly baseTar: string;
+  readonly outside: Namespaces;
+  readonly command: readonly string[];
+}
+
+const NETWORK = 'reveille_agents';
+/** Whatever Docker writes there (keys, plugins' places) is written over the machine's own, not into it. */
+const COVERED = ['/etc', '/opt', '/var/lib'];
+
+// The connection to who set the lab up is its life line: it breaks when that process ends, in whatever way.
+process.once('disconnect', () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+
+async function cover(scratch: string): Promise<void> {
+  await runProgram(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
+  const layers = '/run/layers';
+  for (const place of COVERED) {
+    const [upper, work] = ['upper', 'work'].map((kind) => join(layers, place, kind));
+    for (const directory of [upper, work]) mkdirSync(directory ?? '', { recursive: true });
+    await runProgram([
+      'mount',
+      '-t',
+      'overlay',
+      '-o',
+      `lowerdir=${place},upperdir=${upper ?? ''},workdir=${work ?? ''}`,
+      'lab',
+      place,
+    ]);
+  }
+  mkdirSync(LAB_RUN, { recursive: true });
+  await runProgram(['ip', 'link', 'set', 'lo', 'up']);
+  process.env['TMPDIR'] = join(scratch, 'tmp');
+}
+
+/** What would lead the Docker client or the engine somewhere else than here. */
+function forgetMachine(): void {
+  const foreign = /^(DOCKER_.*|https?_proxy|all_proxy|no_proxy|NOTIFY_SOCKET|LISTEN_(PID|FDS))$/i;
+  for (const name of Object.keys(process.env)) if (foreign.test(name)) Reflect.deleteProperty(process.env, name);
+  process.env['DOCKER_CONFIG'] = join(LAB_RUN, 'client');
+}
+
+async function setUp(orders: Orders): Promise<void> {
+  const began = performance.now();
+  const took: string[] = [];
+  let last = began;
+  const done = (what: string): void => {
+    took.push(`${what} ${((performance.now() - last) / 1000).toFixed(1)}`);
+    last = performance.now();
+  };
+  forgetMachine();
+  await cover(orders.scratch);
+  const { url: proxy } = await openRelay(orders.proxySocket);
+  const engine: EngineSpec = {
+    name: 'one',
+    socket: '/run/docker.sock',
+    directory: join(orders.scratch, 'one'),
+    runDirectory: '/run/one',
+    cgroupParent: cgroupParent(orders.scratch),
+    networkNamespace: null,
+  };
+  await startEngine(engine);
+  done('engine');
+  const swarm = async (): Promise<void> => {
+    await docker(engine, 'swarm', 'init', '--advertise-addr', '127.0.0.1');
+    await docker(engine, 'network', 'create', '--driver', 'overlay', '--attachable', NETWORK);
+  };
+  const [base] = await Promise.all([importBase(engine, orders.baseTar), swarm()]);
+  done('base image and Swarm');
+  const agent = await buildAgentImage({ socket: engine.socket, proxy });
+  done('agent image');
+  const foothold = await makeFoothold(engine.socket, NETWORK, base);
+  done('foothold');
+  const images = { base, agent };
+  const { registry, outside } = orders;
+  writeFileSync(LAB_FILE, JSON.stringify({ engine, network: NETWORK, images, foothold, proxy, registry, outside } satisfies Lab));
+  console.log(`the lab stands after ${((last - began) / 1000).toFixed(1)} s (${took.join(', ')})`);
+}
+
+const orders = JSON.parse(process.env['REVEILLE_LAB_ORDERS'] ?? '') as Orders;
+delete process.env['REVEILLE_LAB_ORDERS'];
+process.send?.(namespacesOf('self'));
+try {
+  await setUp(orders);
+} catch (error) {
+  console.error(`The lab could not be set up. ${(error as Error).message}`);
+  process.exit(1);
+}
+const child = spawn(orders.command[0] ?? '', orders.command.slice(1), { stdio: 'inherit' });
+child.once('error', (error) => {
+  console.error(error.message);
+  process.exit(127);
+});
+child.once('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? 'SIGKILL']));
