@@ -2,13 +2,11 @@ import type { AgentEffect, AgentEvent, Announcement } from '../core/agent/event.
 import type { Policy } from '../core/agent/policy.ts';
 import { type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
 import { initialState, nextDeadline, step } from '../core/agent/step.ts';
-import { canBeChecked } from '../core/agent/tasks.ts';
 import { typicalStart } from '../core/retry-after.ts';
 import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/events.ts';
 import type { Alarm } from '../ports/clock.ts';
 import { EngineError, type Observation, type Task } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
-import type { ProbeResult } from '../ports/probe.ts';
 import { STARTS_KEPT, StoreError } from '../ports/store.ts';
 import { assert, unreachable } from '../std/assert.ts';
 import { BoundedQueue } from '../std/bounded-queue.ts';
@@ -16,7 +14,7 @@ import type { Instant, Millis, WallTime } from '../std/time.ts';
 import { Activity, type ActivityRules, type Edges } from './activity.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { Leases } from './leases.ts';
-import { Prober } from './prober.ts';
+import { Probers } from './probers.ts';
 import type { World } from './world.ts';
 
 /** Events that wait for the step under way. Each is the work of one turn of the loop; more than this is a loop of our own. */
@@ -56,7 +54,7 @@ export class AgentRunner {
   private readonly inbox = new BoundedQueue<AgentEvent>(INBOX_LIMIT);
   private stepping = false;
   private alarm: Alarm | null = null;
-  private readonly probers = new Map<string, Prober>();
+  private readonly probers: Probers;
   /** Orders to the engine that have not been answered. What is observed meanwhile may be older than the order. */
   private ordersOpen = 0;
   /** How often the engine, asked or not, has said what there is. */
@@ -73,6 +71,7 @@ export class AgentRunner {
     this.settings = settings;
     this.world = world;
     this.log = world.log.with({ agent: settings.name });
+    this.probers = new Probers(this, world);
     this.starts = this.measuredBefore();
     const edges: Edges = {
       busy: () => this.dispatch({ type: 'busy' }),
@@ -159,8 +158,7 @@ export class AgentRunner {
   bequeath(): Inheritance {
     this.closed = true;
     this.alarm?.cancel();
-    for (const prober of this.probers.values()) prober.stop();
-    this.probers.clear();
+    this.probers.sync([]);
     for (const changed of [...this.stateWatchers]) changed();
     return { activity: this.activity, leases: this.leases };
   }
@@ -182,7 +180,7 @@ export class AgentRunner {
     }
     this.stepping = false;
     this.arm();
-    this.syncProbers();
+    this.probers.sync(this.closed || this.state.name === 'stopping' ? [] : tasksOf(this.state));
   }
 
   private dueEvent(): AgentEvent | undefined {
@@ -330,51 +328,6 @@ export class AgentRunner {
     for (const state of AGENT_STATES) {
       this.world.metrics.gauge('agent_state', { agent: this.name, state }).set(state === this.state.name ? 1 : 0);
     }
-  }
-
-  /** One prober for each task that can be asked, and none for any other. Derived from the state, so it cannot go stale. */
-  private syncProbers(): void {
-    const order = this.settings.probe;
-    const wanted = new Set<string>();
-    if (!this.closed && order !== null && this.state.name !== 'stopping') {
-      for (const task of tasksOf(this.state)) if (canBeChecked(task)) wanted.add(task.id);
-    }
-    for (const [id, prober] of this.probers) {
-      if (wanted.has(id)) continue;
-      prober.stop();
-      this.probers.delete(id);
-    }
-    for (const id of wanted) if (!this.probers.has(id)) this.startProber(id);
-  }
-
-  private startProber(id: string): void {
-    const { clock, probe } = this.world;
-    // No address, no check: it comes with a later observation, which comes by here again.
-    if (this.settings.probe?.address === null && this.tasks.find((task) => task.id === id)?.address === null) return;
-    const prober = new Prober({
-      clock,
-      probe,
-      order: () => {
-        const address = this.settings.probe?.address ?? this.tasks.find((task) => task.id === id)?.address ?? null;
-        assert(address !== null && this.settings.probe !== null, 'a task that is checked has an address');
-        return { ...this.settings.probe, address };
-      },
-      interval: () => this.settings.checkInterval,
-      confirm: () => this.confirm(id),
-      report: (result) => {
-        this.world.metrics.counter('health_checks_total', { agent: this.name, result: result.healthy ? 'pass' : 'fail' }).add(1);
-        this.dispatch({ type: 'probed', task: id, healthy: result.healthy, detail: result.healthy ? '' : result.detail });
-      },
-    });
-    this.probers.set(id, prober);
-  }
-
-  /** Promise H: a check that somebody else has answered does not count. */
-  private confirm(id: string): ProbeResult {
-    const listener = this.world.engine.checkListener?.(this.name, id) ?? 'task';
-    // Asked elsewhere (health.url), the agent need not listen where its tasks are dialled; but nobody else may.
-    const well = listener === 'task' || (listener === 'nobody' && this.settings.probe?.address !== null);
-    return well ? { healthy: true } : { healthy: false, detail: 'it is not the task that listens on its port' };
   }
 
   now(): Instant {
