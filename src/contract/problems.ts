@@ -75,7 +75,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export const AGENT_PROBLEMS = {
   'startup-timeout': { title: 'It did not become healthy within health.startup_timeout', operator: "See the agent's log, its health.path, and that it listens on PORT." },
   'exited': { title: 'Its process ended by itself', operator: "See the last lines of the agent's log." },
-  'start-failed': { title: 'It could not be started', operator: 'See the detail: usually a command that does not exist or a working directory that is gone.' },
+  'start-failed': { title: 'It could not be started', operator: 'See the detail: usually a command, a working directory or a Swarm service that is not there.' },
   'health-failed': { title: 'Its health checks fail', operator: "See the agent's log and its health.path." },
   'stop-failed': { title: 'It could not be stopped', operator: 'End it by hand; the daemon goes on asking.' },
   'engine-unavailable': { title: 'What runs it cannot be reached', operator: 'See `reveille status` for the engine.' },

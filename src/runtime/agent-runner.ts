@@ -1,6 +1,6 @@
 import type { AgentEffect, AgentEvent, Announcement } from '../core/agent/event.ts';
 import type { Policy } from '../core/agent/policy.ts';
-import { type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
+import { type AgentProblem, type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
 import { initialState, nextDeadline, step } from '../core/agent/step.ts';
 import { typicalStart } from '../core/retry-after.ts';
 import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/events.ts';
@@ -39,6 +39,8 @@ export class AgentRunner {
   /** What the engine said last. Only an agent that an engine runs ever has tasks here. */
   tasks: readonly Task[] = [];
   wanted = 0;
+  /** Why the engine could not run it whatever was ordered. */
+  private obstacle: string | null = null;
   /** Cause of the last wake. */
   wokenBy: WakeCause | 'restart' | 'adopted' | 'replaced' | null = null;
   state: AgentState;
@@ -93,6 +95,11 @@ export class AgentRunner {
     return this.settings.policy;
   }
 
+  /** What is wrong with it: with its life so far, else with what the engine would have to run. */
+  get problem(): AgentProblem | null {
+    return problemOf(this.state) ?? (this.obstacle === null ? null : { code: 'start-failed', detail: this.obstacle });
+  }
+
   get typicalStart(): Millis | null {
     return typicalStart(this.starts);
   }
@@ -114,6 +121,7 @@ export class AgentRunner {
   observe(seen: Observation): void {
     if (this.closed) return;
     this.sightings += 1;
+    this.meetObstacle(seen.obstacle ?? null);
     if (this.ordersOpen > 0) {
       this.tasks = seen.tasks;
       return;
@@ -125,12 +133,20 @@ export class AgentRunner {
     // The time to get well begins when there is something to look at, however long the engine was away before.
     if (!this.met && this.state.policy !== 'on-demand') this.state = initialState(this.now(), this.policy);
     const tasks = seen.tasks.map(({ id, state }) => ({ id, state }));
-    this.dispatch({ type: 'observed', wanted: seen.wanted, tasks, converging: seen.converging, lastExit: seen.lastExit });
+    const { wanted, converging, lastExit } = seen;
+    this.dispatch({ type: 'observed', wanted, tasks, converging, lastExit, obstacle: this.obstacle });
     if (this.met) return;
     this.met = true;
     // To be found awake is not to enter starting: the hostnames that its tasks registered stay. To be found on its way out is.
     if (this.state.name === 'stopping') this.world.purgeRoutes(this.name, 'stopping');
     this.arm();
+  }
+
+  private meetObstacle(obstacle: string | null): void {
+    if (obstacle === this.obstacle) return;
+    this.obstacle = obstacle;
+    if (obstacle === null) this.log.info('nothing stands in the way of the agent any more');
+    else this.log.warn('the engine cannot run the agent', { detail: obstacle });
   }
 
   /** Asks the engine of it, unless it is known or asked already. */
@@ -255,7 +271,7 @@ export class AgentRunner {
       this.ordersOpen -= 1;
       if (failure !== null)
         this.dispatch({ type: 'order-failed', refused: failure.code !== 'unavailable', detail: failure.message });
-      else await this.look();
+      if (failure?.code !== 'unavailable') await this.look();
     });
   }
 

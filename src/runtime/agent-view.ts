@@ -1,6 +1,5 @@
 import type { AgentView, SelfView, ServiceView, TaskView } from '../contract/api.ts';
 import { formatDuration } from '../contract/units.ts';
-import { problemOf } from '../core/agent/state.ts';
 import { nextDeadline } from '../core/agent/step.ts';
 import type { Task } from '../ports/engine.ts';
 import { type Instant, type WallTime, rfc3339 } from '../std/time.ts';
@@ -11,7 +10,7 @@ import type { Route } from './route-book.ts';
 export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
   const { settings, state, activity } = runner;
   const { config } = settings;
-  const problem = problemOf(state);
+  const { problem } = runner;
   const sleepsAt = sleepTime(runner, wall);
   const busy = runner.leases.list();
   return {

@@ -10,7 +10,6 @@ import type {
   ServiceView,
 } from '../contract/api.ts';
 import type { EventBody } from '../contract/events.ts';
-import { problemOf } from '../core/agent/state.ts';
 import { done, failed } from '../std/outcome.ts';
 import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } from '../std/time.ts';
 import { type AgentSettings, agentSettings } from './agent-settings.ts';
@@ -147,7 +146,7 @@ export class FleetControl implements Control {
         // The start that was waited for has failed and nobody has asked for another: more patience would not help.
         else if (begun && 'wake' in state && state.name !== 'stopping' && state.wake === null) {
           end(
-            failed({ problem: 'wake-timeout', detail: `it did not start: ${problemOf(state)?.detail ?? 'it was put to sleep'}` }),
+            failed({ problem: 'wake-timeout', detail: `it did not start: ${runner.problem?.detail ?? 'it was put to sleep'}` }),
           );
         }
       };

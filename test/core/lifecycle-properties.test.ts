@@ -6,7 +6,8 @@ import { initialState, nextDeadline, step } from '../../src/core/agent/step.ts';
 import { type SeenTask, servesTraffic } from '../../src/core/agent/tasks.ts';
 import { type Instant, instantOf, millisOf } from '../../src/std/time.ts';
 import { unreachable } from '../../src/std/assert.ts';
-import { POLICY, STATE_KEYS, type StateKey } from './lifecycle-table.ts';
+import { POLICY } from './lifecycle-parts.ts';
+import { STATE_KEYS, type StateKey } from './lifecycle-table.ts';
 
 /**
  * Whole lives instead of single steps: random callers, operators and engines, with news that is dropped, doubled and
@@ -30,6 +31,7 @@ const ACTS = {
   exit: 1,
   gone: 4,
   'by-hand': 1,
+  obstruct: 1,
   tell: 6,
   repeat: 2,
   lose: 1,
@@ -65,6 +67,7 @@ class Life {
   private wanted = 0;
   private tasks: SeenTask[] = [];
   private exited = false;
+  private obstacle: string | null = null;
   private work = 0;
   private nextId = 1;
   /** What the engine has told and has not arrived. */
@@ -121,6 +124,9 @@ class Life {
         this.wanted = n % 3;
         this.exited = false;
         if (this.wanted === 0) this.tasks = this.tasks.map((task) => ({ ...task, state: 'ending' }));
+        return this.post();
+      case 'obstruct':
+        this.obstacle = this.obstacle === null ? 'the service is not there' : null;
         return this.post();
       case 'tell': {
         const [news] = this.mail.splice(n % 4 === 0 ? n % Math.max(1, this.mail.length) : 0, 1);
@@ -190,6 +196,7 @@ class Life {
       tasks: this.tasks,
       converging: !this.exited && this.tasks.length < this.wanted,
       lastExit: this.exited ? 'exit code 1' : null,
+      obstacle: this.obstacle,
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { step } from '../../src/core/agent/step.ts';
-import { NOW, POLICY, cases, orderWords } from './lifecycle-table.ts';
+import { NOW, POLICY } from './lifecycle-parts.ts';
+import { cases, orderWords } from './lifecycle-table.ts';
 
 describe('the life cycle table', () => {
   for (const { key, when, state, event, to, orders } of cases()) {

@@ -1,8 +1,36 @@
 import type { AgentEffect, AgentEvent, AgentEventType } from '../../src/core/agent/event.ts';
-import type { Policy } from '../../src/core/agent/policy.ts';
 import type { AgentState } from '../../src/core/agent/state.ts';
-import type { CheckedTask } from '../../src/core/agent/tasks.ts';
-import { type Instant, instantOf, millisOf } from '../../src/std/time.ts';
+import { instantOf } from '../../src/std/time.ts';
+import {
+  NOW,
+  EARLIER,
+  LATER,
+  task,
+  booting,
+  failing,
+  ill,
+  problem,
+  sleeping,
+  degraded,
+  starting,
+  ready,
+  draining,
+  stopping,
+  running,
+  failingWatched,
+  wanted,
+  busy,
+  quiet,
+  sleep,
+  due,
+  probed,
+  orderFailed,
+  observed,
+  obstructed,
+  t1,
+  t2,
+  endingTask,
+} from './lifecycle-parts.ts';
 
 /**
  * The life cycle as a table, independent of the code that decides it: for every state and every event each case that differs,
@@ -33,129 +61,6 @@ export interface Case {
 }
 export type Table = Readonly<Record<StateKey, Readonly<Record<AgentEventType, readonly [Case, ...Case[]]>>>>;
 
-export const NOW: Instant = instantOf(100_000);
-const EARLIER = instantOf(90_000);
-const LATER = instantOf(110_000);
-
-export const POLICY: Policy = {
-  kind: 'on-demand',
-  replicas: 2,
-  startupTimeout: millisOf(60_000),
-  maxFailures: 3,
-  maxRestartAttempts: 5,
-  idleTimeout: millisOf(10_000),
-  drainTimeout: millisOf(30_000),
-  wakeCooldown: millisOf(0),
-};
-
-export const task = (id: string, change: Partial<CheckedTask> = {}): CheckedTask => ({
-  id,
-  state: 'running',
-  health: 'healthy',
-  failures: 0,
-  ...change,
-});
-const booting = task('t1', { health: 'unknown' });
-const failing = task('t1', { failures: 2 });
-const ill = task('t1', { health: 'unhealthy', failures: 3 });
-
-const problem = { code: 'exited', detail: 'exit code 1' } as const;
-const onDemand = { policy: 'on-demand', since: EARLIER, busy: false } as const;
-type Of<N extends AgentState['name'], P = 'on-demand'> = Partial<Extract<AgentState, { name: N; policy: P }>>;
-
-const sleeping = (change: Of<'sleeping'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'sleeping',
-  attempts: 0,
-  notBefore: null,
-  wake: null,
-  problem: null,
-  ...change,
-});
-const degraded = (change: Of<'degraded'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'degraded',
-  attempts: 5,
-  notBefore: EARLIER,
-  wake: null,
-  problem,
-  ...change,
-});
-const starting = (change: Of<'starting'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'starting',
-  deadline: LATER,
-  attempts: 0,
-  cause: 'request',
-  busy: false,
-  tasks: [booting],
-  ...change,
-});
-const ready = (change: Of<'ready'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'ready',
-  busy: false,
-  lastActivity: EARLIER,
-  tasks: [task('t1')],
-  ...change,
-});
-const draining = (change: Of<'draining'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'draining',
-  reason: 'idle',
-  busy: false,
-  lastActivity: EARLIER,
-  tasks: [task('t1')],
-  ...change,
-});
-const stopping = (change: Of<'stopping'> = {}): AgentState => ({
-  ...onDemand,
-  name: 'stopping',
-  deadline: LATER,
-  reason: 'idle',
-  next: 'sleep',
-  wake: null,
-  attempts: 0,
-  startFailed: false,
-  problem: null,
-  orders: 1,
-  ...change,
-});
-const running = (change: Partial<Extract<AgentState, { name: 'running' }>> = {}): AgentState => ({
-  policy: 'always-on',
-  name: 'running',
-  since: EARLIER,
-  deadline: null,
-  tasks: [task('t1')],
-  ...change,
-});
-const failingWatched = (change: Partial<Extract<AgentState, { name: 'degraded'; policy: 'always-on' }>> = {}): AgentState => ({
-  policy: 'always-on',
-  name: 'degraded',
-  since: EARLIER,
-  tasks: [ill],
-  problem,
-  ...change,
-});
-
-const wanted = (admin = false): AgentEvent => ({ type: 'wanted', cause: admin ? 'api' : 'request', admin });
-const busy: AgentEvent = { type: 'busy' };
-const quiet: AgentEvent = { type: 'quiet', lastActivity: NOW };
-const sleep = (force = false): AgentEvent => ({ type: 'sleep-ordered', force });
-const due: AgentEvent = { type: 'due' };
-const probed = (healthy: boolean, id = 't1'): AgentEvent => ({ type: 'probed', task: id, healthy, detail: 'status 503' });
-const orderFailed = (refused: boolean): AgentEvent => ({ type: 'order-failed', refused, detail: 'no such command' });
-const observed = (count: number, tasks: readonly CheckedTask[], converging = false): AgentEvent => ({
-  type: 'observed',
-  wanted: count,
-  tasks: tasks.map(({ id, state }) => ({ id, state })),
-  converging,
-  lastExit: null,
-});
-const t1 = task('t1');
-const t2 = task('t2');
-const endingTask = task('t1', { state: 'ending' });
-
 const row = (when: string, state: AgentState, event: AgentEvent, to: Case['to'], ...orders: readonly string[]): Case => ({
   when,
   state,
@@ -166,6 +71,7 @@ const row = (when: string, state: AgentState, event: AgentEvent, to: Case['to'],
 const STARTS = ['purge-routes', 'agent.starting', 'scale 2'] as const;
 const ADOPTS = ['purge-routes', 'agent.starting'] as const;
 const STOPS = ['purge-routes', 'cut', 'scale 0'] as const;
+const IS_GONE = ['purge-routes', 'cut', 'agent.sleep'] as const;
 
 // One case a line, to be read as a table.
 // prettier-ignore
@@ -186,6 +92,7 @@ export const TABLE: Table = {
       row('nothing there', sleeping(), observed(0, []), 'sleeping'),
       row('tasks wanted by somebody else', sleeping(), observed(1, [t1]), 'starting', ...ADOPTS),
       row('wanted, none listed yet', sleeping(), observed(1, []), 'starting', ...ADOPTS),
+      row('something stands in the way', sleeping(), obstructed(0), 'sleeping'),
       row('none wanted, some still ending', sleeping(), observed(0, [endingTask]), 'stopping', ...STOPS),
     ],
     probed: [row('', sleeping(), probed(true), 'sleeping')],
@@ -226,7 +133,10 @@ export const TABLE: Table = {
       row('more tasks', starting(), observed(2, [t1, t2]), 'starting'),
       row('none yet, but coming', starting({ tasks: [] }), observed(2, [], true), 'starting'),
       row('none left, none coming', starting(), observed(2, []), 'stopping', 'measured exited', ...STOPS),
+      row('none yet, and something stands in the way', starting({ tasks: [] }), obstructed(2), 'stopping', 'measured refused', ...STOPS),
+      row('some, though something stands in the way', starting(), obstructed(2, [t1]), 'starting'),
       row('scaled to 0 by somebody else', starting(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else, and nothing is left', starting(), observed(0, []), 'sleeping', ...IS_GONE),
     ],
     probed: [
       row('passed', starting(), probed(true), 'ready', 'measured ready', 'agent.ready'),
@@ -236,7 +146,9 @@ export const TABLE: Table = {
       row('passed by a task that is gone', starting(), probed(true, 'gone'), 'starting'),
     ],
     'order-failed': [
-      row('refused', starting({ tasks: [] }), orderFailed(true), 'stopping', 'measured refused', ...STOPS),
+      row('refused', starting({ tasks: [] }), orderFailed(true), 'sleeping', 'measured refused', ...IS_GONE),
+      row('refused for the last of max_restart_attempts times', starting({ tasks: [], attempts: 4 }), orderFailed(true), 'degraded', 'measured refused', 'purge-routes', 'cut', 'purge-routes', 'agent.sleep', 'restart.exhausted', 'agent.degraded'),
+      row('refused, though tasks are there', starting(), orderFailed(true), 'stopping', 'measured refused', ...STOPS),
       row('engine unavailable', starting({ tasks: [] }), orderFailed(false), 'stopping', ...STOPS),
     ],
     due: [
@@ -259,6 +171,8 @@ export const TABLE: Table = {
       row('last healthy task ended, an ill one is left', ready({ tasks: [ill, t2] }), observed(2, [t1]), 'draining', 'agent.draining'),
       row('last healthy task ended, an unchecked one is left', ready(), observed(1, [t2]), 'starting', ...ADOPTS),
       row('scaled to 0 by somebody else', ready(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('removed by somebody else, and nothing is left', ready(), obstructed(0), 'sleeping', ...IS_GONE),
+      row('all well, though something stands in the way', ready(), obstructed(1, [t1]), 'ready'),
     ],
     probed: [
       row('passed', ready(), probed(true), 'ready'),
@@ -294,7 +208,8 @@ export const TABLE: Table = {
     observed: [
       row('all well', draining({ reason: 'admin', busy: true }), observed(1, [t1]), 'draining'),
       row('last task ended', draining(), observed(1, []), 'stopping', ...STOPS),
-      row('scaled to 0 by somebody else', draining(), observed(0, []), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else', draining(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else, and nothing is left', draining(), observed(0, []), 'sleeping', ...IS_GONE),
     ],
     probed: [
       row('passed', draining(), probed(true), 'draining'),
@@ -344,6 +259,8 @@ export const TABLE: Table = {
       row('all well', running(), observed(1, [t1]), 'running'),
       row('first task', running({ tasks: [], deadline: LATER }), observed(1, [t1]), 'running'),
       row('last task ended', running(), observed(1, [], true), 'degraded', 'agent.degraded'),
+      row('something stands in the way, and nobody serves', running({ tasks: [], deadline: LATER }), obstructed(1), 'degraded', 'agent.degraded'),
+      row('something stands in the way, but somebody serves', running(), obstructed(1, [t1]), 'running'),
       row('unmanaged', running({ policy: 'unmanaged', tasks: [] }), observed(1, [t1]), 'running'),
     ],
     probed: [
@@ -362,7 +279,10 @@ export const TABLE: Table = {
     busy: [row('', failingWatched(), busy, 'degraded')],
     quiet: [row('', failingWatched(), quiet, 'degraded')],
     'sleep-ordered': [row('', failingWatched(), sleep(), 'degraded')],
-    observed: [row('', failingWatched(), observed(1, [t1, t2]), 'degraded')],
+    observed: [
+      row('', failingWatched(), observed(1, [t1, t2]), 'degraded'),
+      row('something stands in the way', failingWatched(), obstructed(1), 'degraded'),
+    ],
     probed: [
       row('passed', failingWatched(), probed(true), 'running', 'agent.recovered'),
       row('failed', failingWatched(), probed(false), 'degraded'),

@@ -70,6 +70,8 @@ export interface FakeAgent {
   /** Replacements to be announced with `restarted` once they are started. */
   owed: number;
   lastExit: string | null;
+  /** Why it cannot be run whatever is ordered. */
+  obstacle: string | null;
   scripts: ScriptedStart[];
   released: boolean;
 }
@@ -85,6 +87,7 @@ export function newAgent(workload: Workload): FakeAgent {
     restarts: 0,
     owed: 0,
     lastExit: null,
+    obstacle: null,
     scripts: [],
     released: false,
   };
@@ -111,5 +114,6 @@ export function observationOf(engine: 'process' | 'swarm', agent: FakeAgent): Ob
       })),
     converging: starting || agent.wanted - agent.abandoned > live,
     lastExit: agent.lastExit,
+    ...(agent.obstacle === null ? {} : { obstacle: agent.obstacle }),
   };
 }

@@ -35,7 +35,6 @@ export class FakeEngine implements Engine {
   readonly calls: RecordedCall[] = [];
   /** Starts into a slot whose old task was still there, as Swarm does them. 0 unless the runtime did not wait. */
   overlaps = 0;
-  /** What the watcher is told, to be delayed, dropped and doubled. */
   news: FakeNews;
   private readonly clock: Clock;
   private readonly startMs: number;
@@ -113,6 +112,7 @@ export class FakeEngine implements Engine {
     assert(Number.isInteger(replicas) && replicas >= 0, 'replicas are a whole number');
     const agent = this.declared(name);
     await this.answer('scale');
+    if (agent.obstacle !== null) throw new EngineError('refused', agent.obstacle);
     this.order(agent, replicas);
   }
 
@@ -212,6 +212,14 @@ export class FakeEngine implements Engine {
   /** Somebody else scales the agent, as with `docker service scale`. */
   scaleByHand(name: string, replicas: number): void {
     this.order(this.known(name), replicas);
+  }
+
+  /** From now on it cannot be run, for this reason; null: it can again. `gone`: what there was of it is gone too. */
+  obstruct(name: string, obstacle: string | null, options: { readonly gone?: boolean } = {}): void {
+    const agent = this.known(name);
+    agent.obstacle = obstacle;
+    if (options.gone === true) [agent.wanted, agent.tasks, agent.waiting] = [0, [], []];
+    this.publish(agent);
   }
 
   /** What is true now, whether or not it was observed. */

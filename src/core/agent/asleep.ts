@@ -58,6 +58,7 @@ function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy:
     attempts: state.attempts,
     cause: 'adopted',
     busy: state.busy,
+    whyNot: null,
     tasks,
   };
   const step = stop(ending, { reason: 'external', problem: state.problem }, now);

@@ -1,7 +1,7 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
-import type { AgentEvent, Sighting } from './event.ts';
-import { type OnDemandStep, allIll, announce, drain, healthSaid, start, stay, stop } from './moves.ts';
+import { type AgentEvent, type Sighting, whyNot } from './event.ts';
+import { type OnDemandStep, allIll, announce, drain, healthSaid, start, stay, stop, stoppedByOthers } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Draining, Ready } from './state.ts';
 import { mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
@@ -89,10 +89,10 @@ function endOfDrain(state: Draining, now: Instant, policy: Policy): OnDemandStep
 /** Ready and draining meet the same news: tasks come and go, and the last healthy one may go. */
 function observeAwake(state: Ready | Draining, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const tasks = mergeTasks(state.tasks, seen.tasks);
-  if (seen.wanted === 0) return stop(state, { reason: 'external' }, now);
+  if (seen.wanted === 0) return stoppedByOthers(state, seen, now, policy);
   if (tasks.length === 0 && !seen.converging) {
     const next = state.name === 'draining' && state.reason === 'restart' ? 'restart' : 'sleep';
-    const problem: AgentProblem = { code: 'exited', detail: seen.lastExit ?? 'its last task ended' };
+    const problem: AgentProblem = { code: 'exited', detail: whyNot(seen, null) ?? 'its last task ended' };
     return stop(state, { reason: 'exited', next, problem }, now);
   }
   const next = { ...state, tasks };

@@ -26,7 +26,12 @@ export interface Sighting {
   readonly tasks: readonly SeenTask[];
   readonly converging: boolean;
   readonly lastExit: string | null;
+  /** Why nothing could run whatever was ordered. */
+  readonly obstacle: string | null;
 }
+
+/** Why nothing runs, as far as the engine knows; `before` where it says nothing now. */
+export const whyNot = (seen: Sighting, before: string | null): string | null => seen.obstacle ?? seen.lastExit ?? before;
 
 export type AgentEventType = AgentEvent['type'];
 

@@ -1,6 +1,6 @@
-import type { SleepReason, WakeCause } from '../../contract/events.ts';
+import type { AgentStateName, SleepReason, WakeCause } from '../../contract/events.ts';
 import { type Instant, after, elapsed } from '../../std/time.ts';
-import type { AgentEffect, AgentEvent, Announcement, Step } from './event.ts';
+import type { AgentEffect, AgentEvent, Announcement, Sighting, Step } from './event.ts';
 import { type Policy, STOP_TIMEOUT, backoff } from './policy.ts';
 import type { AgentProblem, Draining, OnDemandState, Ready, Starting, Stopping } from './state.ts';
 import type { Tasks } from './tasks.ts';
@@ -32,6 +32,7 @@ export function start(
     attempts,
     cause,
     busy: from.busy,
+    whyNot: null,
     tasks: found ?? [],
   };
   const effects: AgentEffect[] = [
@@ -75,8 +76,29 @@ interface StopOrder {
  * the order, so that a WebSocket gets its Close while the task can still take the answer.
  */
 export function stop(from: Starting | Ready | Draining, order: StopOrder, now: Instant): OnDemandStep {
+  return { state: leaving(from, order, now), effects: [...LETS_GO, { type: 'scale', replicas: 0 }] };
+}
+
+/**
+ * As {@link stop}, where nothing is wanted and nothing is left: it is asleep at once. An order would change nothing, and where
+ * the service itself was removed it would fail for as long as it is given.
+ */
+export function stopped(from: Starting | Ready | Draining, order: StopOrder, now: Instant, policy: Policy): OnDemandStep {
+  const { state, effects } = gone(leaving(from, order, now), now, policy, from.name);
+  return { state, effects: [...LETS_GO, ...effects] };
+}
+
+/** Somebody else has scaled it to 0. */
+export function stoppedByOthers(from: Starting | Ready | Draining, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
+  const order: StopOrder = { reason: 'external' };
+  return seen.tasks.length === 0 ? stopped(from, order, now, policy) : stop(from, order, now);
+}
+
+const LETS_GO: readonly AgentEffect[] = [{ type: 'purge-routes', because: 'stopping' }, { type: 'cut' }];
+
+function leaving(from: Starting | Ready | Draining, order: StopOrder, now: Instant): Stopping {
   const failedBefore = from.name === 'starting' ? from.attempts : 0;
-  const state: Stopping = {
+  return {
     policy: 'on-demand',
     name: 'stopping',
     since: now,
@@ -90,18 +112,16 @@ export function stop(from: Starting | Ready | Draining, order: StopOrder, now: I
     problem: order.problem ?? null,
     orders: 1,
   };
-  return {
-    state,
-    effects: [{ type: 'purge-routes', because: 'stopping' }, { type: 'cut' }, { type: 'scale', replicas: 0 }],
-  };
 }
 
-/** Nothing of it is left. Where it goes from here: up again, asleep, or degraded after too many failed starts. */
-export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep {
+/** Nothing of it is left. Where it goes from `left`: up again, asleep, or degraded after too many failed starts. */
+export function gone(from: Stopping, now: Instant, policy: Policy, left: AgentStateName = 'stopping'): OnDemandStep {
   if (from.next === 'restart') return start(from, 'restart', now, policy);
-  const slept = announce({ type: 'agent.sleep', from: 'stopping', to: 'sleeping', facts: { reason: from.reason } });
+  // Whatever kept it from being stopped, it is gone.
+  const known = from.problem?.code === 'stop-failed' ? null : from.problem;
+  const slept = announce({ type: 'agent.sleep', from: left, to: 'sleeping', facts: { reason: from.reason } });
   if (from.startFailed && from.attempts >= policy.maxRestartAttempts) {
-    const problem = from.problem ?? { code: 'exited', detail: 'it did not start' };
+    const problem = known ?? { code: 'exited', detail: 'it did not start' };
     return {
       state: {
         policy: 'on-demand',
@@ -115,11 +135,11 @@ export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep
       },
       effects: [
         { type: 'purge-routes', because: 'degraded' },
-        announce({ type: 'agent.sleep', from: 'stopping', to: 'degraded', facts: { reason: from.reason } }),
+        announce({ type: 'agent.sleep', from: left, to: 'degraded', facts: { reason: from.reason } }),
         ...(from.attempts === policy.maxRestartAttempts
           ? [announce({ type: 'restart.exhausted', facts: { attempts: from.attempts } })]
           : []),
-        announce({ type: 'agent.degraded', from: 'stopping', to: 'degraded', facts: { problem: problem.code } }),
+        announce({ type: 'agent.degraded', from: left, to: 'degraded', facts: { problem: problem.code } }),
       ],
     };
   }
@@ -133,7 +153,7 @@ export function gone(from: Stopping, now: Instant, policy: Policy): OnDemandStep
       attempts: from.attempts,
       notBefore: wait > 0 ? ((now + wait) as Instant) : null,
       wake: from.wake,
-      problem: from.problem,
+      problem: known,
     },
     effects: [slept],
   };

@@ -1,7 +1,7 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, elapsed } from '../../std/time.ts';
-import type { AgentEvent } from './event.ts';
-import { type OnDemandStep, becomeReady, stay, stop } from './moves.ts';
+import { type AgentEvent, whyNot } from './event.ts';
+import { type OnDemandStep, becomeReady, stay, stop, stopped, stoppedByOthers } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Starting } from './state.ts';
 import { mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
@@ -20,14 +20,17 @@ export function fromStarting(state: Starting, event: AgentEvent, now: Instant, p
       return tasks.some(servesTraffic) ? becomeReady(state, tasks, now, policy) : stay({ ...state, tasks });
     }
     case 'observed': {
-      if (event.wanted === 0) return stop(state, { reason: 'external' }, now);
+      if (event.wanted === 0) return stoppedByOthers(state, event, now, policy);
       const tasks = mergeTasks(state.tasks, event.tasks);
-      if (tasks.length > 0 || event.converging) return stay({ ...state, tasks });
+      // Waiting for startup_timeout would tell nobody more. With tasks there it is not this start's to judge: they may serve.
+      if (tasks.length === 0 && event.obstacle !== null)
+        return fail(state, 'refused', { code: 'start-failed', detail: event.obstacle }, now);
+      if (tasks.length > 0 || event.converging) return stay({ ...state, tasks, whyNot: whyNot(event, state.whyNot) });
       return fail(state, 'exited', { code: 'exited', detail: event.lastExit ?? 'its last task ended' }, now);
     }
     case 'order-failed':
       return event.refused
-        ? fail(state, 'refused', { code: 'start-failed', detail: event.detail }, now)
+        ? refused(state, event.detail, now, policy)
         : // Not the agent's fault: no attempt counts. The engine may have taken the order all the same, so it is taken back.
           stop(state, { reason: 'external', problem: { code: 'engine-unavailable', detail: event.detail } }, now);
     case 'sleep-ordered':
@@ -42,6 +45,14 @@ export function fromStarting(state: Starting, event: AgentEvent, now: Instant, p
   }
 }
 
+/** The engine has changed nothing, so there is nothing to be taken back. */
+function refused(state: Starting, detail: string, now: Instant, policy: Policy): OnDemandStep {
+  const problem: AgentProblem = { code: 'start-failed', detail };
+  if (state.tasks.length > 0) return fail(state, 'refused', problem, now);
+  const step = stopped(state, { reason: 'exited', problem, startFailed: true }, now, policy);
+  return { ...step, effects: [{ type: 'start-measured', result: 'refused', took: elapsed(state.since, now) }, ...step.effects] };
+}
+
 function fail(state: Starting, result: 'timeout' | 'exited' | 'refused', problem: AgentProblem, now: Instant): OnDemandStep {
   const reason = result === 'timeout' ? 'startup-timeout' : 'exited';
   const step = stop(state, { reason, problem, startFailed: true }, now);
@@ -50,5 +61,6 @@ function fail(state: Starting, result: 'timeout' | 'exited' | 'refused', problem
 
 function timeoutDetail(state: Starting): string {
   const running = state.tasks.filter((task) => task.state === 'running').length;
-  return running === 0 ? 'no task came to run' : `${running} running, none passed its health check`;
+  const what = running === 0 ? 'no task came to run' : `${running} running, none passed its health check`;
+  return state.whyNot === null ? what : `${what}: ${state.whyNot}`;
 }

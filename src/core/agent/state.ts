@@ -40,6 +40,8 @@ export interface Starting extends OnDemand {
   readonly attempts: number;
   /** `adopted`: somebody else started it. `replaced`: the engine replaces tasks that ended by themselves. */
   readonly cause: WakeCause | 'restart' | 'adopted' | 'replaced';
+  /** Why nothing runs yet, as the engine said last. */
+  readonly whyNot: string | null;
   readonly tasks: Tasks;
 }
 
@@ -96,6 +98,8 @@ export interface Running {
   readonly since: Instant;
   /** Until when an always-on agent must have shown a healthy task; null once it has, and for unmanaged ones. */
   readonly deadline: Instant | null;
+  /** Why nothing runs, as the engine said last. */
+  readonly whyNot: string | null;
   readonly tasks: Tasks;
 }
 export interface RunningDegraded {

@@ -1,6 +1,6 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
-import type { AgentEffect, AgentEvent, Step } from './event.ts';
+import { type AgentEffect, type AgentEvent, type Step, whyNot } from './event.ts';
 import { allIll, announce, healthSaid } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { AgentProblem, Running, RunningDegraded, WatchedState } from './state.ts';
@@ -14,6 +14,7 @@ export const running = (policy: 'always-on' | 'unmanaged', now: Instant, rules: 
   name: 'running',
   since: now,
   deadline: policy === 'always-on' ? after(now, rules.startupTimeout) : null,
+  whyNot: null,
   tasks: [],
 });
 
@@ -25,7 +26,9 @@ export function fromRunning(state: Running, event: AgentEvent, now: Instant, pol
     case 'observed': {
       const tasks = mergeTasks(state.tasks, event.tasks);
       const had = state.tasks.some(canBeChecked);
-      if (!had || tasks.some(canBeChecked)) return stay({ ...state, tasks });
+      // Nobody has to wait for startup_timeout to be told what is known.
+      if (event.obstacle !== null && !tasks.some(servesTraffic)) return degrade(tasks, inTheWay(event.obstacle), now);
+      if (!had || tasks.some(canBeChecked)) return stay({ ...state, tasks, whyNot: whyNot(event, state.whyNot) });
       return degrade(tasks, { code: 'exited', detail: event.lastExit ?? 'its last task ended' }, now);
     }
     case 'probed': {
@@ -39,7 +42,7 @@ export function fromRunning(state: Running, event: AgentEvent, now: Instant, pol
     }
     case 'due':
       if (state.deadline === null || now < state.deadline) return stay(state);
-      return degrade(state.tasks, { code: 'startup-timeout', detail: 'no task passed its health check' }, now);
+      return degrade(state.tasks, { code: 'startup-timeout', detail: timeoutDetail(state) }, now);
     case 'wanted':
     case 'busy':
     case 'quiet':
@@ -53,13 +56,17 @@ export function fromRunning(state: Running, event: AgentEvent, now: Instant, pol
 
 export function fromRunningDegraded(state: RunningDegraded, event: AgentEvent, now: Instant, policy: Policy): WatchedStep {
   switch (event.type) {
-    case 'observed':
-      return stay({ ...state, tasks: mergeTasks(state.tasks, event.tasks) });
+    case 'observed': {
+      const next = { ...state, tasks: mergeTasks(state.tasks, event.tasks) };
+      if (event.obstacle !== null) return stay({ ...next, problem: inTheWay(event.obstacle) });
+      // What stood in the way is gone; what is left is that nobody is well yet.
+      return stay(state.problem.code === 'start-failed' ? { ...next, problem: ILL } : next);
+    }
     case 'probed': {
       const tasks = recordCheck(state.tasks, event.task, event.healthy, policy.maxFailures);
       if (!tasks.some(servesTraffic)) return stay({ ...state, tasks });
       return {
-        state: { policy: 'always-on', name: 'running', since: now, deadline: null, tasks },
+        state: { policy: 'always-on', name: 'running', since: now, deadline: null, whyNot: null, tasks },
         effects: [announce({ type: 'agent.recovered', from: 'degraded', to: 'running' })],
       };
     }
@@ -73,6 +80,15 @@ export function fromRunningDegraded(state: RunningDegraded, event: AgentEvent, n
     default:
       return unreachable(event);
   }
+}
+
+const ILL: AgentProblem = { code: 'health-failed', detail: 'no task has passed its health check yet' };
+
+const inTheWay = (obstacle: string): AgentProblem => ({ code: 'start-failed', detail: obstacle });
+
+function timeoutDetail({ tasks, whyNot: because }: Running): string {
+  const what = tasks.some(canBeChecked) ? 'no task passed its health check' : 'no task came to run';
+  return because === null ? what : `${what}: ${because}`;
 }
 
 function degrade(tasks: Tasks, problem: AgentProblem, now: Instant): WatchedStep {
