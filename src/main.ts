@@ -1,14 +1,13 @@
+import { hostname } from 'node:os';
 import { adminServer } from './admin/server.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { complaintLine } from './config/complaint.ts';
 import { diffConfig } from './config/diff.ts';
 import { agentFromBody } from './config/made-agent.ts';
-import { unsupported } from './config/unsupported.ts';
 import type { Config } from './contract/config.ts';
 import { EXIT } from './contract/problems.ts';
-import { type Address, EngineError } from './ports/engine.ts';
+import { type Address, type Engine, EngineError } from './ports/engine.ts';
 import type { Metrics } from './ports/metrics.ts';
-import { ProcessEngine } from './process/engine.ts';
 import { PublicServer } from './proxy/server.ts';
 import { UndiciUpstream } from './proxy/upstream/undici.ts';
 import type { Loaded } from './runtime/control-parts.ts';
@@ -93,12 +92,10 @@ async function run(configFile: string): Promise<number> {
   const ownPorts = (): readonly number[] =>
     [bound.public, bound.admin].flatMap((address) => (address === null ? [] : [address.port]));
   const engine = new CountedEngine(
-    new ProcessEngine({
-      clock,
+    await engineOf(config, {
       log,
-      stateDir: config.state_dir,
+      metrics,
       reveilleUrl: () => `http://${bound.admin === null ? '' : urlHost(bound.admin)}`,
-      host: '127.0.0.1',
       reservedPorts: () => new Set([...ownPorts(), ...control.fixedPorts()]),
     }),
     metrics,
@@ -193,13 +190,31 @@ async function run(configFile: string): Promise<number> {
   return EXIT.ok;
 }
 
+/** Loaded when it is wanted: what the one engine needs of packages, a daemon with the other does not carry about. */
+async function engineOf(
+  config: Config,
+  parts: {
+    readonly log: SystemLog;
+    readonly metrics: Metrics;
+    readonly reveilleUrl: () => string;
+    readonly reservedPorts: () => ReadonlySet<number>;
+  },
+): Promise<Engine> {
+  const { log, metrics } = parts;
+  if (config.engine === 'swarm') {
+    const { SwarmEngine } = await import('./swarm/engine.ts');
+    const { network, socket } = config.swarm;
+    return new SwarmEngine({ clock, log, metrics, network, socket, ownName: hostname() });
+  }
+  const { ProcessEngine } = await import('./process/engine.ts');
+  const { reveilleUrl, reservedPorts } = parts;
+  return new ProcessEngine({ clock, log, stateDir: config.state_dir, reveilleUrl, host: '127.0.0.1', reservedPorts });
+}
+
 function loadOrRefuse(file: string): LoadedConfig {
   const loaded = loadConfig(file, process.env);
   if (!loaded.ok)
     throw new StartRefused(EXIT.badConfig, loaded.failure.map((complaint) => complaintLine(file, complaint)).join('\n'));
-  const beyond = unsupported(loaded.value);
-  if (beyond.length > 0)
-    throw new StartRefused(EXIT.badConfig, beyond.map((complaint) => complaintLine(file, complaint)).join('\n'));
   return loaded.value;
 }
 

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { complaintLine } from '../config/complaint.ts';
 import { loadConfig } from '../config/load.ts';
 import { nearestOf } from '../config/nearest.ts';
-import { unsupported } from '../config/unsupported.ts';
 import { EXIT } from '../contract/problems.ts';
 import { quoted } from '../std/printable.ts';
 import { agentToken, daemonSecret } from '../system/secret-files.ts';
@@ -22,14 +21,13 @@ export async function check({ args, options }: Invocation, terminal: Terminal): 
   const file = args[0] ?? fileOf(options);
   const loaded = loadConfig(file, terminal.env);
   const complaints = loaded.ok ? [] : loaded.failure;
-  const notes = loaded.ok ? unsupported(loaded.value) : [];
   if (options.json === true) {
-    terminal.out(json({ file, valid: loaded.ok, complaints, unsupported: notes }, 2));
+    terminal.out(json({ file, valid: loaded.ok, complaints }, 2));
   } else if (loaded.ok) {
     const count = Object.keys(loaded.value.config.agents).length;
     terminal.out(`${file} is right: engine ${loaded.value.config.engine}, ${count === 1 ? '1 agent' : `${count} agents`}`);
   }
-  for (const one of [...complaints, ...notes]) terminal.err(complaintLine(file, one));
+  for (const one of complaints) terminal.err(complaintLine(file, one));
   return loaded.ok ? EXIT.ok : EXIT.badConfig;
 }
 

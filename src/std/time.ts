@@ -35,3 +35,9 @@ export const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /** RFC 3339 in UTC with milliseconds, the only form in which a time leaves the daemon. */
 export const rfc3339 = (time: WallTime): string => new Date(time).toISOString();
+
+/** Null for what is no date and time. */
+export function parseRfc3339(text: string): WallTime | null {
+  const time = new Date(text).getTime();
+  return Number.isNaN(time) ? null : (time as WallTime);
+}

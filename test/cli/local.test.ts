@@ -19,16 +19,6 @@ describe('check', () => {
       file,
       valid: true,
       complaints: [],
-      unsupported: [],
-    });
-  });
-
-  test('a file that this version cannot serve', async () => {
-    const file = join(stub.directory, 'o.yaml');
-    writeFileSync(file, 'engine: swarm\nagents: {}');
-    expect(await reveille(['check', file], toStub(stub))).toMatchObject({
-      exit: 0,
-      err: expect.stringContaining(`${file}:1:9: engine swarm`) as string,
     });
   });
 

@@ -7,7 +7,6 @@ import { afterAll, expect, test } from 'vitest';
 import { complaintLine } from '../../src/config/complaint.ts';
 import { diffConfig } from '../../src/config/diff.ts';
 import { configFromText, type LoadedConfig, loadConfig } from '../../src/config/load.ts';
-import { unsupported } from '../../src/config/unsupported.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'reveille-config-'));
 afterAll(() => {
@@ -156,14 +155,6 @@ test('a file that cannot be read is one complaint at its beginning', () => {
   expect(lineFor('loop')).toBe(`${directory}/loop:1:1: there are too many symbolic links in its path`);
   expect(lineFor('pipe')).toBe(`${directory}/pipe:1:1: this is not a regular file`);
   expect(lineFor('\0')).toContain('the path holds a NUL character');
-});
-
-test('engine swarm is a valid file that this version does not serve', () => {
-  const loaded = fromText('engine: swarm\nagents: {}\n');
-  expect(unsupported(loaded).map((one) => complaintLine('o.yaml', one))).toEqual([
-    'o.yaml:1:9: engine swarm is not served by this version yet; write `engine: process`',
-  ]);
-  expect(unsupported(fromText(HELLO))).toEqual([]);
 });
 
 test('a reload is told as what it changes, by value and not by text', () => {

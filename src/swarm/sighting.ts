@@ -1,0 +1,162 @@
+import type { Address, Observation, Task, Workload } from '../ports/engine.ts';
+import { parseRfc3339, wallTimeOf } from '../std/time.ts';
+import type { ApiNode, ApiService, ApiTask } from './api.ts';
+import { type Reach, addressOn, obstacleOf } from './reach.ts';
+import { replicasOf } from './spec.ts';
+
+/**
+ * A service and its tasks, as Swarm lists them, put into the words of the port. Pure: the same listing and the same knowledge
+ * of it give the same observation.
+ *
+ * Swarm keeps tasks that have ended and never says which of them it has given up. It follows from the order in which things
+ * were written: an update of a service makes Swarm fill up what is missing, so a task whose end was entered after the last
+ * update, and in whose slot there is no other, is not going to be replaced. Comparing clocks of nodes was rejected.
+ */
+export interface Listing {
+  readonly service: ApiService;
+  readonly tasks: readonly ApiTask[];
+}
+
+/** What the listing does not say, or not yet. */
+export interface Knowledge {
+  readonly workload: Workload & { readonly swarm: NonNullable<Workload['swarm']> };
+  readonly reach: Reach;
+  readonly nodes: ReadonlyMap<string, ApiNode>;
+  /** Tasks whose container has started: known from its event 55 ms before Swarm enters it as running. */
+  readonly started: ReadonlySet<string>;
+  /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code. */
+  readonly died: ReadonlyMap<string, string>;
+  /** Tasks that we ended. */
+  readonly victims: ReadonlySet<string>;
+}
+
+export interface Sighting {
+  readonly observation: Observation;
+  /** Something is on its way that no event may tell of. */
+  readonly unsettled: boolean;
+}
+
+const OVER = new Set(['complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned']);
+const BY_ITSELF = new Set(['complete', 'failed', 'rejected', 'orphaned']);
+const LEAVING = new Set(['shutdown', 'remove']);
+
+/** Swarm has entered that it is over. */
+export const isEntered = (task: ApiTask): boolean => OVER.has(stateOf(task));
+export const isToldToEnd = (task: ApiTask): boolean => LEAVING.has(task.DesiredState ?? 'running');
+
+const stateOf = (task: ApiTask): string => task.Status?.State ?? 'new';
+const indexOf = ({ Version }: ApiTask | ApiService): number => Version?.Index ?? 0;
+
+/** It has ended and is about to be taken off the list. */
+export const isBeingCleared = (task: ApiTask): boolean => isEntered(task) && task.DesiredState === 'remove';
+/** Its container has ended, or never will have one. */
+const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEntered(task) || died.has(task.ID);
+
+/**
+ * Nothing of it runs any more, as far as anybody can know, and Swarm has settled what follows. Until then nobody could say
+ * whether another one comes; and a task that is to be removed and is still listed keeps its slot: under the restart policy
+ * `none` an order to fill it would be lost.
+ */
+export function isOver(task: ApiTask, { nodes }: Knowledge): boolean {
+  if (!isToldToEnd(task)) return false;
+  // The end of a task on a node that is down is never entered. Swarm has given the node up, and so do we.
+  return (isEntered(task) && task.DesiredState !== 'remove') || nodes.get(task.NodeID ?? '')?.Status?.State === 'down';
+}
+
+/** Swarm has entered that it ended without having been told to. */
+export function endedByItself(task: ApiTask, { victims }: Knowledge): boolean {
+  return BY_ITSELF.has(stateOf(task)) && task.DesiredState !== 'remove' && !victims.has(task.ID);
+}
+
+/** Tasks that are here to stay, in the order of their slots. */
+export function liveIn(tasks: readonly ApiTask[], knowledge: Knowledge): ApiTask[] {
+  const stays = (task: ApiTask): boolean => !isToldToEnd(task) && !hasEnded(task, knowledge) && !knowledge.victims.has(task.ID);
+  return tasks.filter(stays).sort((a, b) => (a.Slot ?? 0) - (b.Slot ?? 0));
+}
+
+export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
+  const { service, tasks } = listing;
+  const { workload } = knowledge;
+  const present = tasks.filter((task) => !isOver(task, knowledge));
+  const live = liveIn(tasks, knowledge);
+  const wanted = replicasOf(service.Spec ?? {}) ?? live.length;
+  const lost = tasks.filter((task) => isLost(task, indexOf(service), knowledge));
+  const shown = present.map((task) => shownTask(task, live.includes(task), knowledge)).sort((a, b) => a.slot - b.slot);
+  const starting = shown.some((task) => task.state === 'starting');
+  const converging = starting || wanted - emptySlots(lost, live) > live.length;
+  const obstacle = obstacleOf(service, workload, knowledge.reach);
+  return {
+    observation: {
+      wanted,
+      tasks: shown,
+      converging,
+      lastExit: lastExit(lost, knowledge) ?? waitingFor(live),
+      ...(obstacle === null ? {} : { obstacle }),
+    },
+    unsettled: converging || shown.some((task) => task.state === 'ending'),
+  };
+}
+
+/** Ended by itself since the last update of the service. */
+function isLost(task: ApiTask, serviceIndex: number, knowledge: Knowledge): boolean {
+  return endedByItself(task, knowledge) && indexOf(task) > serviceIndex;
+}
+
+/**
+ * How many slots Swarm leaves empty, because its restart policy wants no other task there. It counts them as filled: only a
+ * smaller number of replicas makes it forget them.
+ */
+export function slotsLeftEmpty({ service, tasks }: Listing, knowledge: Knowledge): number {
+  const ended = tasks.filter((task) => isEntered(task) && indexOf(task) > indexOf(service));
+  return emptySlots(ended, liveIn(tasks, knowledge));
+}
+
+/** A crash leaves one ended task after the other in the same slot, so slots are counted. */
+function emptySlots(ended: readonly ApiTask[], live: readonly ApiTask[]): number {
+  const filled = new Set(live.map(({ Slot }) => Slot));
+  const empty = ended.filter((task) => task.DesiredState === 'shutdown' && !filled.has(task.Slot));
+  return new Set(empty.map(({ Slot }) => Slot)).size;
+}
+
+function shownTask(task: ApiTask, live: boolean, knowledge: Knowledge): Task {
+  const { workload, reach, nodes, started } = knowledge;
+  const node = nodes.get(task.NodeID ?? '');
+  const own = addressOn(reach, task);
+  const address: Address | null =
+    workload.swarm.host !== null
+      ? { host: workload.swarm.host, port: workload.swarm.port }
+      : own === null
+        ? null
+        : { host: own, port: workload.swarm.port };
+  const runs = stateOf(task) === 'running' || started.has(task.ID);
+  return {
+    id: task.ID,
+    slot: task.Slot ?? 1,
+    name: `${workload.agent}.${String(task.Slot ?? 1)}`,
+    node: node?.Description?.Hostname ?? task.NodeID ?? '',
+    state: !live ? 'ending' : runs && address !== null ? 'running' : 'starting',
+    address,
+    startedAt: parseRfc3339(task.CreatedAt ?? '') ?? wallTimeOf(0),
+    ...(own === null ? {} : { source: own }),
+    onLeader: node?.ManagerStatus?.Leader ?? false,
+  };
+}
+
+function lastExit(lost: readonly ApiTask[], knowledge: Knowledge): string | null {
+  const last = lost.reduce<ApiTask | null>((a, b) => (a === null || indexOf(b) > indexOf(a) ? b : a), null);
+  return last === null ? null : exitOf(last, knowledge);
+}
+
+function exitOf(task: ApiTask, { died }: Knowledge): string {
+  const { Err: said = '', ContainerStatus: container } = task.Status ?? {};
+  if (stateOf(task) === 'rejected') return said === '' ? 'its node refused it' : said;
+  if (stateOf(task) === 'orphaned') return 'its node is gone';
+  const code = died.get(task.ID) ?? String(container?.ExitCode ?? 0);
+  // Swarm says again what the code says; anything else is worth reading, as `No such container` is.
+  return said === '' || said.startsWith('task: non-zero exit') ? `exit code ${code}` : `exit code ${code}: ${said}`;
+}
+
+/** Why a task that is wanted finds no place, such as `no suitable node (insufficient resources on 1 node)`. */
+function waitingFor(live: readonly ApiTask[]): string | null {
+  return live.map(({ Status }) => Status?.Err ?? '').find((said) => said !== '') ?? null;
+}
