@@ -161,6 +161,19 @@ describe('readiness is real', () => {
     expect(open.probe.asked[0]).toMatchObject({ path: '/api/health', host: 'kai.test', expect: [[200, 399]], timeout: 1000 });
   });
 
+  for (const bootMs of [20, 100, 330, 500, 1000, 2000]) {
+    test(`I: an agent that boots in ${bootMs} ms is seen to be well within a tenth of that`, async () => {
+      const open = await house(kai());
+      open.probe.wellness = 'ill';
+      open.ask();
+      await open.clock.advance(400 + bootMs);
+      open.probe.wellness = 'well';
+      // The first pause, and two checks of a millisecond each.
+      await open.clock.advance(bootMs / 10 + 12);
+      expect(open.state()).toBe('ready');
+    });
+  }
+
   test('H: a check that takes longer than a boot is asked with may still pass, within health.timeout', async () => {
     const open = await house(kai({ health: { timeout: '5s' } }));
     open.probe.answerMs = 3000;
