@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cliPage } from './docs/cli.ts';
 import { configPage } from './docs/config.ts';
+import { dockerSocketPage } from './docs/docker-socket.ts';
 import { eventsPage } from './docs/events.ts';
 import { lifecyclePage } from './docs/lifecycle.ts';
 import { metricsPage } from './docs/metrics.ts';
@@ -11,7 +12,7 @@ import { problemsPage } from './docs/problems.ts';
  * `npm run docs` writes the pages of docs/ that are made from code. With `--check` it writes nothing and fails when one of
  * them is not what the code would make now, so that the reference cannot fall behind.
  */
-const PAGES: readonly Page[] = [configPage, problemsPage, metricsPage, eventsPage, lifecyclePage, cliPage];
+const PAGES: readonly Page[] = [configPage, problemsPage, metricsPage, eventsPage, lifecyclePage, cliPage, dockerSocketPage];
 
 const checkOnly = process.argv.includes('--check');
 mkdirSync('docs', { recursive: true });
