@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { searchPath } from './packages.ts';
 import { runProgram } from './run-program.ts';
@@ -22,10 +22,13 @@ const REPOSITORY = resolve(import.meta.dirname, '../..');
 const CACHE = join(REPOSITORY, 'node_modules/.cache/reveille-lab');
 const SUITE = 'bookworm';
 const FALLBACK_MIRROR = 'http://deb.debian.org/debian/';
+const KEPT_MS = 3_600_000;
 const CA_IN_IMAGE = '/etc/ssl/certs/ca-certificates.crt';
 
 export async function npmRegistry(): Promise<Registry> {
-  const told = await runProgram(['npm', 'config', 'get', 'registry', 'cafile']);
+  // npm would leave a cache of its compiled self among the temporary files.
+  const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' };
+  const told = await runProgram(['npm', 'config', 'get', 'registry', 'cafile'], { env });
   const read = (key: string): string => new RegExp(`^${key}=(.+)$`, 'm').exec(told)?.[1]?.trim() ?? '';
   const url = new URL(read('registry'));
   const files = [read('cafile'), process.env['NODE_EXTRA_CA_CERTS'] ?? '', CA_IN_IMAGE];
@@ -47,7 +50,10 @@ export async function baseImageRoot(registry: Registry, scratch: string, signal:
   const file = join(CACHE, `base-${key.digest('hex').slice(0, 16)}.tar`);
   if (existsSync(file)) return file;
   mkdirSync(CACHE, { recursive: true });
-  for (const old of readdirSync(CACHE)) rmSync(join(CACHE, old));
+  // Neither what another run is making at this moment, nor what it is about to read.
+  for (const old of readdirSync(CACHE).map((name) => join(CACHE, name))) {
+    if (Date.now() - statSync(old).mtimeMs > KEPT_MS) rmSync(old, { force: true });
+  }
   console.log('making the base image, which takes half a minute and is kept for the next time');
   const unfinished = join(CACHE, `unfinished-${randomBytes(4).toString('hex')}.tar`);
   // In namespaces of its own, so that what it mounts and starts ends with it.

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type EngineSpec, docker, startEngine } from './engine.ts';
 import { makeFoothold } from './foothold.ts';
 import { buildAgentImage, importBase } from './images.ts';
 import { LAB_FILE, LAB_RUN, type Lab } from './lab.ts';
 import { openRelay } from './proxy.ts';
 import { runProgram } from './run-program.ts';
-import { type Namespaces, cgroupParent, namespacesOf } from './scratch.ts';
+import { type Namespaces, namespacesOf } from './namespaces.ts';
 
 /**
  * The lab from within: the first program in its namespaces makes the machine's directories safe, starts the engine, and runs
@@ -17,6 +17,7 @@ import { type Namespaces, cgroupParent, namespacesOf } from './scratch.ts';
  */
 export interface Orders {
   readonly scratch: string;
+  readonly cgroupParent: string;
   readonly proxySocket: string;
   readonly registry: string;
   readonly baseTar: string;
@@ -25,32 +26,40 @@ export interface Orders {
 }
 
 const NETWORK = 'reveille_agents';
-/** Whatever Docker writes there (keys, plugins' places) is written over the machine's own, not into it. */
+const REPOSITORY = resolve(import.meta.dirname, '../..');
 const COVERED = ['/etc', '/opt', '/var/lib'];
 
 // The connection to who set the lab up is its life line: it breaks when that process ends, in whatever way.
 process.once('disconnect', () => process.exit(1));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
+/**
+ * Lays something over every place that an engine writes to, whatever its flags say. The checkout and the scratch directory
+ * may lie below such a place, and have to stay what they are.
+ */
 async function cover(scratch: string): Promise<void> {
-  await runProgram(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
-  const layers = '/run/layers';
+  const kept = [REPOSITORY, scratch];
+  const run = join(scratch, 'run');
+  mkdirSync(run);
+  await runProgram(['mount', '-n', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', run]);
+  for (const [index, path] of kept.entries()) await bind(path, join(run, 'kept', String(index)));
+  // -n: the table of mounts that mount(8) would write lies in the very directory that is covered here.
+  await runProgram(['mount', '-n', '--move', run, '/run']);
   for (const place of COVERED) {
-    const [upper, work] = ['upper', 'work'].map((kind) => join(layers, place, kind));
-    for (const directory of [upper, work]) mkdirSync(directory ?? '', { recursive: true });
-    await runProgram([
-      'mount',
-      '-t',
-      'overlay',
-      '-o',
-      `lowerdir=${place},upperdir=${upper ?? ''},workdir=${work ?? ''}`,
-      'lab',
-      place,
-    ]);
+    const [upper = '', work = ''] = ['upper', 'work'].map((kind) => join('/run/layers', place, kind));
+    for (const directory of [upper, work]) mkdirSync(directory, { recursive: true });
+    await runProgram(['mount', '-n', '-t', 'overlay', '-o', `lowerdir=${place},upperdir=${upper},workdir=${work}`, 'lab', place]);
+  }
+  for (const [index, path] of kept.entries()) {
+    if (['/run', ...COVERED].some((place) => path.startsWith(`${place}/`))) await bind(join('/run/kept', String(index)), path);
   }
   mkdirSync(LAB_RUN, { recursive: true });
-  await runProgram(['ip', 'link', 'set', 'lo', 'up']);
   process.env['TMPDIR'] = join(scratch, 'tmp');
+}
+
+async function bind(from: string, to: string): Promise<void> {
+  mkdirSync(to, { recursive: true });
+  await runProgram(['mount', '-n', '--bind', from, to]);
 }
 
 /** What would lead the Docker client or the engine somewhere else than here. */
@@ -70,13 +79,14 @@ async function setUp(orders: Orders): Promise<void> {
   };
   forgetMachine();
   await cover(orders.scratch);
+  await runProgram(['ip', 'link', 'set', 'lo', 'up']);
   const { url: proxy } = await openRelay(orders.proxySocket);
   const engine: EngineSpec = {
     name: 'one',
     socket: '/run/docker.sock',
     directory: join(orders.scratch, 'one'),
     runDirectory: '/run/one',
-    cgroupParent: cgroupParent(orders.scratch),
+    cgroupParent: orders.cgroupParent,
     networkNamespace: null,
   };
   await startEngine(engine);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { EngineSpec } from './engine.ts';
 import type { Foothold } from './foothold.ts';
-import type { Namespaces } from './scratch.ts';
+import type { Namespaces } from './namespaces.ts';
 
 /**
  * What a program in the lab finds there. The record lies in the lab's own /run, which nobody outside can see, so that a test
@@ -26,11 +26,17 @@ export const LAB_RUN = '/run/reveille-lab';
 export const LAB_FILE = `${LAB_RUN}/lab.json`;
 
 export function lab(): Lab {
-  let text: string;
+  const found = labOrNull();
+  if (found === null) throw new Error('This runs in the lab only: `npm test swarm`, or `npm run lab -- <command>`.');
+  return found;
+}
+
+/** Null outside of a lab. */
+export function labOrNull(): Lab | null {
   try {
-    text = readFileSync(LAB_FILE, 'utf8');
-  } catch {
-    throw new Error('This runs in the lab only: `npm test swarm`, or `npm run lab -- <command>`.');
+    return JSON.parse(readFileSync(LAB_FILE, 'utf8')) as Lab;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
   }
-  return JSON.parse(text) as Lab;
 }

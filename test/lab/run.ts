@@ -7,7 +7,8 @@ import type { Orders } from './inside.ts';
 import { Unfit, prepareMachine } from './needs.ts';
 import { searchPath } from './packages.ts';
 import { openProxy } from './proxy.ts';
-import { type Namespaces, leftBehind, makeScratch, namespacesOf, removeScratch, sweep } from './scratch.ts';
+import { type Namespaces, namespacesOf } from './namespaces.ts';
+import { cgroupParent, leftBehind, makeScratch, removeScratch, sweep } from './scratch.ts';
 
 /**
  * `node test/lab/run.ts -- <command>`: a Docker Swarm in network, mount and process namespaces of its own, the command in
@@ -20,6 +21,9 @@ if (command.length === 0) {
   console.error('usage: node test/lab/run.ts -- <command> [arguments]');
   process.exit(2);
 }
+
+/** How long the lab may take to notice that it is to end, before it is ended. */
+const END_MS = 10_000;
 
 const stop = new AbortController();
 let exitCode = 1;
@@ -45,6 +49,7 @@ async function live(orders: Orders, seen: (spaces: Namespaces) => void): Promise
   child.on('message', (spaces) => seen(spaces as Namespaces));
   const hangUp = (): void => {
     if (child.connected) child.disconnect();
+    setTimeout(() => child.kill('SIGKILL'), END_MS).unref();
   };
   stop.signal.addEventListener('abort', hangUp);
   if (stop.signal.aborted) hangUp();
@@ -62,7 +67,10 @@ async function main(): Promise<void> {
     const baseTar = await baseImageRoot(registry, scratch, stop.signal);
     const proxySocket = join(scratch, 'proxy.sock');
     const proxy = await openProxy(proxySocket, registry.authority);
-    const orders = { scratch, proxySocket, registry: registry.url, baseTar, outside: namespacesOf('self'), command };
+    const orders = {
+      ...{ scratch, proxySocket, baseTar, command },
+      ...{ cgroupParent: cgroupParent(scratch), registry: registry.url, outside: namespacesOf('self') },
+    };
     const code = stop.signal.aborted ? 1 : await live(orders, (told) => (spaces = told));
     if (!stop.signal.aborted) exitCode = code;
     proxy.close();

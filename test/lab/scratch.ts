@@ -4,7 +4,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  readlinkSync,
+  realpathSync,
   rmSync,
   rmdirSync,
   writeFileSync,
@@ -12,6 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { labOrNull } from './lab.ts';
+import { type Namespaces, namespacesOf } from './namespaces.ts';
 import { bootId, listProcesses, readProcess } from '../../src/process/proc.ts';
 
 /**
@@ -29,16 +31,8 @@ interface Owner {
   readonly boot: string;
 }
 
-/** Inode numbers of the lab's own namespaces, as `net:[4026532281]`. */
-export type Namespaces = Readonly<Record<'mnt' | 'net' | 'pid', string>>;
-
-export const namespacesOf = (pid: number | 'self'): Namespaces => {
-  const read = (kind: string): string => readlinkSync(`/proc/${pid}/ns/${kind}`);
-  return { mnt: read('mnt'), net: read('net'), pid: read('pid') };
-};
-
 export function makeScratch(parent = tmpdir()): string {
-  const directory = mkdtempSync(join(parent, PREFIX));
+  const directory = mkdtempSync(join(realpathSync(parent), PREFIX));
   writeFileSync(join(directory, OWNER), JSON.stringify(self()));
   mkdirSync(join(directory, 'tmp'));
   return directory;
@@ -48,8 +42,11 @@ function self(): Owner {
   return { pid: process.pid, start: readProcess(process.pid)?.start ?? '', boot: bootId() ?? '' };
 }
 
-/** The parent of every cgroup that the lab's engines make, from the root of each hierarchy. */
-export const cgroupParent = (scratch: string): string => `/${basename(scratch)}`;
+/**
+ * The parent of every cgroup that the lab's engines make, from the root of each hierarchy. A lab in a lab puts its own below
+ * those of the one around it, which may have to end it by force and then removes them with its own.
+ */
+export const cgroupParent = (scratch: string): string => `${labOrNull()?.engine.cgroupParent ?? ''}/${basename(scratch)}`;
 
 export async function removeScratch(scratch: string): Promise<void> {
   await eventually(() => cgroupsOf(scratch).every(removeCgroup));
@@ -114,9 +111,13 @@ function isThere(path: string): boolean {
  * What there is still of a lab, as sentences; none is what is wanted. Network interfaces need no look of their own: they are
  * in a namespace that goes with its last process and its last mount.
  */
-export async function leftBehind(scratch: string, spaces: Namespaces | null): Promise<readonly string[]> {
+export async function leftBehind(
+  scratch: string,
+  spaces: Namespaces | null,
+  patienceMs = PATIENCE_MS,
+): Promise<readonly string[]> {
   // The kernel takes a namespace apart after its last process has been waited for, and tells nobody when it is done.
-  await eventually(() => findings(scratch, spaces).length === 0);
+  await eventually(() => findings(scratch, spaces).length === 0, patienceMs);
   return findings(scratch, spaces);
 }
 
@@ -145,7 +146,7 @@ export function processesIn(spaces: Namespaces): readonly number[] {
     });
 }
 
-async function eventually(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+async function eventually(holds: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+  const deadline = performance.now() + patienceMs;
   while (!holds() && performance.now() < deadline) await pause(50);
 }
