@@ -16,6 +16,7 @@ import {
   isBeingCleared,
   isEntered,
   isOver,
+  hasEnded,
   isToldToEnd,
   liveIn,
   sightingOf,
@@ -50,6 +51,9 @@ export interface ServiceGround {
 
 /** While something is under way, since events of other nodes never reach us. */
 const POLL_MS = 100;
+/** Right after an order or a change, when Swarm is about to take the next step. */
+const QUICK_POLL_MS = 25;
+const QUICK_FOR_MS = 300;
 /** While nothing has changed for `PATIENCE_MS`, or where tasks run on other nodes. */
 const SLOW_POLL_MS = 1000;
 const PATIENCE_MS = 10_000;
@@ -175,7 +179,8 @@ export class SwarmService {
         for (const task of surplus) this.end(task, 'fewer', listing.service);
         return;
       }
-      if (wanted !== replicas || live.length < replicas) await this.resize(listing, live.length, replicas);
+      if (wanted === replicas && live.length >= replicas) return;
+      await this.resize(listing, live.length, replicas);
       this.sleepOrdered = replicas === 0;
     });
   }
@@ -277,7 +282,7 @@ export class SwarmService {
     // Never before Swarm has entered that they are to go: it would see a task that ended by itself, and bring another.
     if (this.sleepOrdered)
       for (const task of tasks)
-        if (isToldToEnd(task) && !isOver(task, knowledge) && this.isHere(task)) this.remote.stop(task, service);
+        if (isToldToEnd(task) && !hasEnded(task, knowledge) && this.isHere(task)) this.remote.stop(task, service);
     const live = liveIn(tasks, this.knowledge());
     const isFollowed = (task: ApiTask): boolean => live.some((other) => other.Slot === task.Slot);
     const over = tasks.filter((task) => {
@@ -336,7 +341,8 @@ export class SwarmService {
   private pollWhile(unsettled: boolean, { tasks }: Observation): void {
     const { clock, ownNode, nodes } = this.ground;
     const elsewhere = tasks.some(({ node }) => node !== (nodes().get(ownNode() ?? '')?.Description?.Hostname ?? ownNode()));
-    if (unsettled) this.poll(elapsed(this.changedAt, clock.now()) < PATIENCE_MS ? POLL_MS : SLOW_POLL_MS);
+    const calm = elapsed(this.changedAt, clock.now());
+    if (unsettled) this.poll(calm < QUICK_FOR_MS ? QUICK_POLL_MS : calm < PATIENCE_MS ? POLL_MS : SLOW_POLL_MS);
     else if (elsewhere) this.poll(SLOW_POLL_MS);
     else this.alarm?.cancel();
   }

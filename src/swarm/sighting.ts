@@ -50,7 +50,7 @@ const indexOf = ({ Version }: ApiTask | ApiService): number => Version?.Index ??
 /** It has ended and is about to be taken off the list. */
 export const isBeingCleared = (task: ApiTask): boolean => isEntered(task) && task.DesiredState === 'remove';
 /** Its container has ended, or never will have one. */
-const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEntered(task) || died.has(task.ID);
+export const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEntered(task) || died.has(task.ID);
 
 /**
  * Nothing of it runs any more, as far as anybody can know, and Swarm has settled what follows. Until then nobody could say
@@ -93,7 +93,8 @@ export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
       lastExit: lastExit(lost, knowledge) ?? waitingFor(live),
       ...(obstacle === null ? {} : { obstacle }),
     },
-    unsettled: converging || shown.some((task) => task.state === 'ending'),
+    // More than are wanted: Swarm has yet to say which of them go.
+    unsettled: converging || live.length > wanted || shown.some((task) => task.state === 'ending'),
   };
 }
 
