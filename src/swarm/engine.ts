@@ -5,9 +5,10 @@ import type { Metrics } from '../ports/metrics.ts';
 import { assert } from '../std/assert.ts';
 import { after, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
-import type { ApiEvent, ApiNode, ApiService, ApiTask } from './api.ts';
+import type { ApiEvent, ApiNode } from './api.ts';
 import { DockerApi } from './docker-api.ts';
 import { Link } from './link.ts';
+import { Listings } from './listings.ts';
 import { type Reach, findReach } from './reach.ts';
 import { type ServiceGround, SwarmService } from './service.ts';
 import { Warnings } from './warnings.ts';
@@ -39,7 +40,7 @@ export class SwarmEngine implements Engine {
   private readonly options: SwarmEngineOptions;
   private readonly services = new Map<string, SwarmService>();
   private readonly warnings: Warnings;
-  private api: DockerApi | null = null;
+  private docker: { readonly api: DockerApi; readonly listings: Listings } | null = null;
   private link: Link | null = null;
   private watcher: EngineWatcher | null = null;
   private reach: Reach = { problem: 'the network of the tasks is not known yet' };
@@ -61,6 +62,7 @@ export class SwarmEngine implements Engine {
     assert(this.phase === 'new', 'an engine is opened once');
     const { clock, socket } = this.options;
     const api = this.connectTo(socket);
+    this.docker = { api, listings: new Listings(api) };
     this.phase = 'open';
     this.watcher = watcher;
     this.link = new Link({
@@ -114,7 +116,7 @@ export class SwarmEngine implements Engine {
 
   private connectTo(socket: string | null): DockerApi {
     try {
-      return (this.api = new DockerApi({ socket, clock: this.options.clock }));
+      return new DockerApi({ socket, clock: this.options.clock });
     } catch (error) {
       throw new EngineError('refused', `DOCKER_HOST and its kin make no sense: ${(error as Error).message}`);
     }
@@ -123,16 +125,18 @@ export class SwarmEngine implements Engine {
   private ground(): ServiceGround {
     const { clock, log, metrics } = this.options;
     const { watcher } = this;
-    const api = this.opened();
+    const { api, listings } = this.opened();
     assert(watcher !== null, 'an open engine has somebody to tell');
     return {
       api,
+      listings,
       clock,
       log,
       reach: () => this.reach,
       nodes: () => this.nodes,
       ownNode: () => this.ownNode,
       reachable: () => this.mustBeReachable(),
+      looked: (agent, spec) => this.warnings.look(agent, spec ?? {}),
       observed: (agent, observation) => {
         if (this.link?.isUp === true) watcher.observed(agent, observation);
       },
@@ -143,28 +147,23 @@ export class SwarmEngine implements Engine {
     };
   }
 
-  /** What is true of everything, in three calls. */
+  /** What is true of everything, in a few calls. */
   private async listAll(node: string): Promise<void> {
-    const api = this.opened();
+    const { api, listings } = this.opened();
     const { network, ownName } = this.options;
     this.ownNode = node;
     const looks = [...this.services.values()].map((service) => ({ service, look: service.beginLook() }));
-    const [reach, nodes, services, tasks] = await Promise.all([
+    const [reach, nodes, found] = await Promise.all([
       findReach(api, network, ownName),
       api.call<readonly ApiNode[]>('nodes'),
-      api.call<readonly ApiService[]>('services'),
-      api.call<readonly ApiTask[]>('tasks'),
+      listings.all(),
     ]);
     if ('problem' in reach && !('problem' in this.reach && this.reach.problem === reach.problem))
       this.options.log.warn('tasks cannot be reached', { detail: reach.problem });
     this.reach = reach;
     this.unknownNodes.clear();
     this.nodes = new Map(nodes.map((each) => [each.ID, each]));
-    for (const { service, look } of looks) {
-      const found = services.find((each) => each.Spec?.Name === service.name || each.ID === service.name);
-      const ofIt = tasks.filter(({ ServiceID }) => ServiceID === found?.ID);
-      service.take(found === undefined ? { service: null } : { service: found, tasks: ofIt }, look);
-    }
+    for (const { service, look } of looks) service.take(found(service.name), look);
   }
 
   private up(watcher: EngineWatcher): void {
@@ -172,7 +171,6 @@ export class SwarmEngine implements Engine {
     this.wasDown = false;
     // Told again even where nothing has changed: who listens may have made up something of its own meanwhile.
     for (const service of this.services.values()) service.tellAgain();
-    this.warnings.look([...this.services.entries()]);
     this.armResync();
   }
 
@@ -194,7 +192,6 @@ export class SwarmEngine implements Engine {
   private async resynchronize(): Promise<void> {
     try {
       await this.listAll(this.ownNode ?? '');
-      this.warnings.look([...this.services.entries()]);
       this.armResync();
     } catch (error) {
       assert(error instanceof ApiFailure, 'a listing fails with an ApiFailure');
@@ -228,7 +225,7 @@ export class SwarmEngine implements Engine {
     if (this.askingNodes || this.link?.isUp !== true) return;
     this.askingNodes = true;
     try {
-      const nodes = await this.opened().call<readonly ApiNode[]>('nodes');
+      const nodes = await this.opened().api.call<readonly ApiNode[]>('nodes');
       this.nodes = new Map(nodes.map((each) => [each.ID, each]));
       for (const service of this.services.values()) service.refresh();
     } catch (error) {
@@ -244,9 +241,9 @@ export class SwarmEngine implements Engine {
     if (this.link?.isUp !== true) throw new EngineError('unavailable', this.link?.detail ?? 'not connected yet');
   }
 
-  private opened(): DockerApi {
-    assert(this.api !== null, 'an engine is opened before it is used');
-    return this.api;
+  private opened(): { readonly api: DockerApi; readonly listings: Listings } {
+    assert(this.docker !== null, 'an engine is opened before it is used');
+    return this.docker;
   }
 
   private declared(name: string): SwarmService {

@@ -5,12 +5,14 @@ import { after, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
 import type { ApiService, ApiTask } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
+import type { Listings } from './listings.ts';
 import { isBeingCleared } from './sighting.ts';
 import { stopGraceSeconds, withReplicas } from './spec.ts';
 
 /** The calls that concern one service, each of them whole. Nothing is remembered here but which containers were told to stop. */
 export interface RemoteGround {
   readonly api: DockerApi;
+  readonly listings: Listings;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,26 +37,18 @@ export class RemoteService {
     return `there is no service ${this.name}: deploy it, or mend container.name`;
   }
 
-  async find(): Promise<ApiService | null> {
-    try {
-      return await this.existing();
-    } catch (error) {
-      if (error instanceof ApiFailure && error.kind === 'missing') return null;
-      throw error;
-    }
+  find(): Promise<ApiService | null> {
+    return this.ground.listings.service(this.name);
   }
 
   async existing(): Promise<ApiService> {
-    try {
-      return await this.ground.api.call<ApiService>('service', { id: this.name });
-    } catch (error) {
-      if (error instanceof ApiFailure && error.kind === 'missing') throw new ApiFailure('missing', this.missing);
-      throw error;
-    }
+    const service = await this.find();
+    if (service === null) throw new ApiFailure('missing', this.missing);
+    return service;
   }
 
   tasks(service: ApiService): Promise<readonly ApiTask[]> {
-    return this.ground.api.call('tasks', { query: { filters: { service: [service.ID] } } });
+    return this.ground.listings.tasks(service);
   }
 
   /** Fails with a `conflict` when somebody has written since `service` was read. */

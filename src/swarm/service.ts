@@ -6,6 +6,7 @@ import { type Instant, after, elapsed, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
 import type { ApiNode, ApiService, ApiTask } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
+import type { Found, Listings } from './listings.ts';
 import type { Reach } from './reach.ts';
 import { obstacleOf } from './reach.ts';
 import { Replacements } from './replacements.ts';
@@ -33,6 +34,7 @@ import { replicasOf } from './spec.ts';
  */
 export interface ServiceGround {
   readonly api: DockerApi;
+  readonly listings: Listings;
   readonly clock: Clock;
   readonly log: Log;
   readonly reach: () => Reach;
@@ -41,6 +43,8 @@ export interface ServiceGround {
   readonly ownNode: () => string | null;
   /** Rejects where the engine cannot be asked now. */
   readonly reachable: () => void;
+  /** What its service is now. */
+  readonly looked: (agent: string, spec: ApiService['Spec']) => void;
   readonly observed: (agent: string, observation: Observation) => void;
   readonly restarted: (agent: string) => void;
   readonly conflicted: () => void;
@@ -73,7 +77,7 @@ export class SwarmService {
   private readonly victims = new Map<string, 'fewer' | 'replace' | 'nothing'>();
   private readonly replacements = new Replacements();
   /** Null: nothing is known yet. `service` null: there is none. */
-  private listing: Listing | { readonly service: null } | null = null;
+  private listing: Found | null = null;
   private told = '';
   private readonly orders: OrderQueue;
   private looks = 0;
@@ -98,11 +102,6 @@ export class SwarmService {
 
   get name(): string {
     return this.workload.swarm.service;
-  }
-
-  /** The service as it was seen last. */
-  get spec(): ApiService['Spec'] | null {
-    return this.listing?.service?.Spec ?? null;
   }
 
   redeclare(workload: Workload): void {
@@ -144,7 +143,7 @@ export class SwarmService {
   }
 
   /** A listing of all services at once, begun with {@link beginLook}. */
-  take(listing: Listing | { readonly service: null }, look: Look): void {
+  take(listing: Found, look: Look): void {
     if (!this.isOvertaken(look) && look.number > this.applied) this.apply(listing, look);
   }
 
@@ -253,9 +252,7 @@ export class SwarmService {
   /** False: an order has overtaken it. */
   private async look(): Promise<boolean> {
     const look = this.beginLook();
-    const service = await this.remote.find();
-    const listing = service === null ? { service } : { service, tasks: await this.remote.tasks(service) };
-    this.take(listing, look);
+    this.take(await this.ground.listings.of(this.name), look);
     return !this.isOvertaken(look);
   }
 
@@ -263,7 +260,7 @@ export class SwarmService {
     return look.epoch !== this.orders.epoch || this.orders.isUnderWay;
   }
 
-  private apply(listing: Listing | { readonly service: null }, look: Look): void {
+  private apply(listing: Found, look: Look): void {
     this.applied = look.number;
     this.listing = listing;
     if (this.released) return;
@@ -273,6 +270,7 @@ export class SwarmService {
 
   private learn(listing: Listing): void {
     const { service, tasks } = listing;
+    this.ground.looked(this.workload.agent, service.Spec);
     const ids = new Set(tasks.map(({ ID }) => ID));
     for (const memory of [this.started, this.died, this.victims])
       for (const id of memory.keys()) if (!ids.has(id)) memory.delete(id);

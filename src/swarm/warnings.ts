@@ -12,9 +12,9 @@ export class Warnings {
     this.log = log;
   }
 
-  look(services: readonly (readonly [agent: string, service: { readonly spec: ApiServiceSpec | null | undefined }])[]): void {
-    for (const [agent, { spec }] of services) this.image(agent, spec?.TaskTemplate?.ContainerSpec?.Image ?? '');
-    if (this.rollbackSaid || services.length === 0) return;
+  look(agent: string, spec: ApiServiceSpec): void {
+    this.image(agent, spec.TaskTemplate?.ContainerSpec?.Image ?? '');
+    if (this.rollbackSaid) return;
     this.rollbackSaid = true;
     this.log.warn(
       '`docker service rollback` takes back the last sleep or wake and nothing else; deploy the earlier version instead',
