@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
- * daemon and needs time, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab). `npm test` runs them all and
- * counts (tools/test.ts).
+ * Five suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
+ * daemon and needs time, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
+ * engine in it. `npm test` runs them all and counts (tools/test.ts).
  */
 export default defineConfig({
   test: {
@@ -26,7 +26,7 @@ export default defineConfig({
           name: 'unit',
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/blackbox/**', 'test/prometheus/**', 'test/swarm/**'],
+          exclude: ['test/blackbox/**', 'test/prometheus/**', 'test/swarm/**', 'test/two-nodes/**'],
         },
       },
       {
@@ -59,6 +59,17 @@ export default defineConfig({
           include: ['test/swarm/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'two-nodes',
+          include: ['test/two-nodes/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          globalSetup: ['test/two-nodes/join.ts'],
           hookTimeout: 120_000,
         },
       },

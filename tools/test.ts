@@ -8,10 +8,11 @@ import { type Count, type Report, count } from './test-count.ts';
  * `npm test`: every suite, or those that are named. It ends with one line that adds them up, and nothing is skipped in
  * silence: what did not run, and what still runs when all is over, counts as failed.
  */
-const SUITES = ['unit', 'blackbox', 'prometheus', 'swarm'] as const;
+const SUITES = ['unit', 'blackbox', 'prometheus', 'swarm', 'two-nodes'] as const;
 type Suite = (typeof SUITES)[number];
 /** What a suite is run by, where vitest alone will not do. */
-const WRAPPERS: Readonly<Partial<Record<Suite, readonly string[]>>> = { swarm: ['node', 'test/lab/run.ts', '--'] };
+const LAB = ['node', 'test/lab/run.ts', '--'] as const;
+const WRAPPERS: Readonly<Partial<Record<Suite, readonly string[]>>> = { swarm: LAB, 'two-nodes': LAB };
 const RESULTS = '.test-results';
 
 /** Test files lie in test/<suite>/; those in any other folder are of the suite `unit`. */

@@ -8,6 +8,7 @@ import { buildAgentImage, importBase } from './images.ts';
 import { LAB_FILE, LAB_RUN, type Lab } from './lab.ts';
 import { openRelay } from './proxy.ts';
 import { runProgram } from './run-program.ts';
+import { MANAGER_ADDRESS, makeBridge } from './second-node.ts';
 import { type Namespaces, namespacesOf } from './namespaces.ts';
 
 /**
@@ -92,7 +93,9 @@ async function setUp(orders: Orders): Promise<void> {
   await startEngine(engine);
   done('engine');
   const swarm = async (): Promise<void> => {
-    await docker(engine, 'swarm', 'init', '--advertise-addr', '127.0.0.1');
+    // On the loopback no other node could ever join.
+    await makeBridge();
+    await docker(engine, 'swarm', 'init', '--advertise-addr', MANAGER_ADDRESS);
     await docker(engine, 'network', 'create', '--driver', 'overlay', '--attachable', NETWORK);
   };
   const [base] = await Promise.all([importBase(engine, orders.baseTar), swarm()]);

@@ -78,7 +78,9 @@ describe('the lab', () => {
     for (const kind of ['mnt', 'net', 'pid'] as const) expect(inside[kind]).not.toBe(here.outside[kind]);
     const links = JSON.parse(await runProgram(['ip', '-json', 'link'])) as readonly { readonly ifname: string }[];
     expect(
-      links.filter(({ ifname }) => !/^(lo|docker0|docker_gwbridge|veth\w+|\w*tunl0|sit0|gre\w*|erspan0|ip6\w*)$/.test(ifname)),
+      links.filter(
+        ({ ifname }) => !/^(lo|docker0|docker_gwbridge|reveille0|veth\w+|\w*tunl0|sit0|gre\w*|erspan0|ip6\w*)$/.test(ifname),
+      ),
     ).toEqual([]);
     expect(await runProgram(['ip', 'route', 'show', 'default'])).toBe('');
   });

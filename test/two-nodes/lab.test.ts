@@ -1,0 +1,37 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type EngineSpec, docker } from '../lab/engine.ts';
+import { lab } from '../lab/lab.ts';
+import { WORKER, worker } from '../lab/second-node.ts';
+import { runProgram } from '../lab/run-program.ts';
+
+/** The second node itself: that it is one, and that a program which stands on the first reaches what runs there. */
+const here = lab();
+
+afterEach(async () => {
+  await docker(here.engine, 'service', 'rm', 'probe').catch(() => undefined);
+});
+
+describe('the second node', () => {
+  it('has the images of the first under the same ids', async () => {
+    const idsOn = async (engine: EngineSpec): Promise<string[]> =>
+      (await docker(engine, 'images', '--no-trunc', '--quiet')).split('\n');
+    for (const id of Object.values(here.images)) expect(await idsOn(worker())).toContain(id);
+  });
+
+  it('runs a task that is reached over the overlay from the first', { timeout: 60_000 }, async () => {
+    const place = ['--network', here.network, '--endpoint-mode', 'dnsrr', '--constraint', `node.hostname==${WORKER}`];
+    const flags = ['--quiet', '--no-resolve-image', '--name', 'probe', '--env', 'WHERE={{.Node.Hostname}}'];
+    // Not detached: resolves once the task has been running for five seconds.
+    await docker(here.engine, 'service', 'create', ...flags, ...place, here.images.agent);
+    const script = `fetch('http://tasks.probe:8080/').then((reply) => reply.json()).then(({ WHERE }) => console.log(WHERE))`;
+    const asker = ['run', '--rm', '--network', here.network, here.images.base, 'node', '--eval', script];
+    expect(await docker(here.engine, ...asker)).toBe('two');
+    expect(await docker(here.engine, 'ps', '--quiet', '--filter', 'name=probe')).toBe('');
+  });
+
+  it('has no way to the machine around the lab', async () => {
+    const inside = (...args: readonly string[]): Promise<string> => runProgram(['ip', '-netns', WORKER, ...args]);
+    expect(await inside('route', 'show', 'default')).toBe('');
+    expect(await inside('-brief', 'address', 'show', 'dev', 'eth0')).toContain('192.0.2.2/24');
+  });
+});
