@@ -103,3 +103,25 @@ describe('stack.yml', () => {
     }
   });
 });
+
+describe('deploy/cloudflared.yml', () => {
+  const digest = 'cloudflare/cloudflared@sha256:1';
+  const front = readStack('deploy/cloudflared.yml', { CLOUDFLARED_IMAGE: digest });
+
+  it('puts nobody but the daemon on the network that is believed about who is calling', () => {
+    const [{ subnet } = { subnet: '' }] = front.networks['front']?.ipam?.config ?? [];
+    const there = Object.entries({ ...stack.services, ...front.services }).filter(([, { networks }]) =>
+      networks.includes('front'),
+    );
+    expect(there.map(([name]) => name).sort()).toEqual(['cloudflared', 'reveille']);
+    expect(front.services['reveille']?.environment).toEqual({ FRONT_SUBNET: subnet });
+    const loaded = configFromText(readText(CONFIG_FILE), path(CONFIG_FILE), { FRONT_SUBNET: subnet });
+    expect(loaded.ok && loaded.value.config.trusted_proxies).toEqual([subnet]);
+    expect(config().trusted_proxies).toEqual(['loopback']);
+  });
+
+  it('takes cloudflared by a digest that is given from outside', () => {
+    expect(front.services['cloudflared']?.image).toBe(digest);
+    expect(() => readStack('deploy/cloudflared.yml', {})).toThrow('CLOUDFLARED_IMAGE');
+  });
+});

@@ -23,11 +23,15 @@ export interface StackService {
   };
 }
 
+export interface StackNetwork {
+  readonly name?: string;
+  readonly driver_opts?: Readonly<Record<string, string>>;
+  readonly ipam?: { readonly config: readonly { readonly subnet: string }[] };
+}
+
 export interface Stack {
   readonly services: Readonly<Record<string, StackService>>;
-  readonly networks: Readonly<
-    Record<string, { readonly name?: string; readonly driver_opts?: Readonly<Record<string, string>> }>
-  >;
+  readonly networks: Readonly<Record<string, StackNetwork>>;
   readonly configs: Readonly<Record<string, { readonly name: string; readonly file: string }>>;
   readonly secrets: Readonly<Record<string, { readonly external: boolean; readonly name: string }>>;
 }
