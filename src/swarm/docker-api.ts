@@ -4,10 +4,10 @@ import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import type { Clock } from '../ports/clock.ts';
 import { type Millis, after, millisOf } from '../std/time.ts';
+import { bodyOf, readAnswer } from './answer.ts';
 import { ApiFailure, answerFailure, transportFailure } from './api-failure.ts';
 import type { ApiVersion } from './api.ts';
 import { CALLS, type CallName } from './calls.ts';
-import { parseExactly } from './exact-json.ts';
 
 /**
  * The Engine API, one call at a time: each has a limit in time and size and fails with nothing but an {@link ApiFailure}.
@@ -23,8 +23,6 @@ export interface CallOptions {
 }
 
 const CALL_TIMEOUT = millisOf(10_000);
-/** The tasks of a thousand services fit in a tenth of it. */
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** Before this, an engine resolves images by itself at each update: a wake would change what runs. */
 const OLDEST_MINOR = 30;
 const ANY_STATUS = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [index + 100, true]));
@@ -35,8 +33,9 @@ interface Modem {
   readonly protocol: string;
   readonly socketPath?: unknown;
   readonly host?: string;
-  readonly port?: string | number;
-  dial(options: unknown, done: (error: Error | null, answer: IncomingMessage | null) => void): void;
+  port?: string | number;
+  dial(options: unknown, done: (error: Error | null, answer?: IncomingMessage | null) => void): void;
+  buildRequest(options: object, ...rest: readonly unknown[]): void;
 }
 
 export class DockerApi {
@@ -50,17 +49,24 @@ export class DockerApi {
     this.clock = options.clock;
     const docker = options.socket === null ? new Docker() : new Docker({ socketPath: options.socket });
     this.modem = docker.modem as unknown as Modem;
-    const { protocol, socketPath, host, port } = this.modem;
+    const { modem } = this;
+    // A path without `unix://` is taken for a host without a name, and then for whatever listens on this machine.
+    if (modem.host === '') throw new Error('DOCKER_HOST should be something like unix:///run/docker.sock or tcp://host:2375');
+    if (modem.host !== undefined && modem.port === '') modem.port = modem.protocol === 'https' ? 2376 : 2375;
     // A connection that was kept from before a restart of the engine would fail the first order after it.
+    const { protocol } = modem;
     const agent = protocol === 'http' ? new HttpAgent() : protocol === 'https' ? new HttpsAgent() : undefined;
     // The modem describes each request for its debug log, whether anybody reads it or not; an agent with its sockets would take
     // it a quarter of a second.
-    if (agent !== undefined) this.modem.agent = Object.assign(agent, { [inspect.custom]: () => 'Agent' });
+    if (agent !== undefined) modem.agent = Object.assign(agent, { [inspect.custom]: () => 'Agent' });
+    // The engine redirects nobody. The modem would follow whoever does, without a limit and without listening to errors.
+    const build = modem.buildRequest.bind(modem);
+    modem.buildRequest = (request, ...rest) => build({ ...request, maxRedirects: 0 }, ...rest);
     this.place =
-      host !== undefined
-        ? `${protocol}://${host}:${String(port)}`
-        : typeof socketPath === 'string'
-          ? socketPath
+      modem.host !== undefined
+        ? `${modem.protocol}://${modem.host}:${String(modem.port)}`
+        : typeof modem.socketPath === 'string'
+          ? modem.socketPath
           : '/var/run/docker.sock';
   }
 
@@ -70,9 +76,9 @@ export class DockerApi {
    */
   async negotiate(): Promise<void> {
     this.modem.version = undefined;
-    const { ApiVersion: version, Version: engine } = await this.call<ApiVersion>('version');
-    if (version === undefined || !(Number(version.split('.')[1]) >= OLDEST_MINOR)) {
-      const detail = `Docker ${String(engine)} at ${this.place} speaks API ${String(version)}; 1.30 or newer is wanted`;
+    const { ApiVersion: version, Version: engine } = await this.asDocker();
+    if (!(Number(version.split('.')[1]) >= OLDEST_MINOR)) {
+      const detail = `Docker ${String(engine)} at ${this.place} speaks API ${version}; 1.30 or newer is wanted`;
       throw new ApiFailure('refused', detail);
     }
     this.modem.version = `v${version}`;
@@ -80,36 +86,49 @@ export class DockerApi {
 
   /** The answer's JSON, or undefined when it has no body. */
   async call<T>(name: CallName, options: CallOptions = {}): Promise<T> {
-    const limit = new AbortController();
-    const alarm = this.clock.alarm(after(this.clock.now(), options.timeout ?? CALL_TIMEOUT), () => limit.abort());
-    try {
-      const answer = await this.dial(name, options, limit.signal);
+    return this.within(options.timeout ?? CALL_TIMEOUT, name, options, async (answer) => {
       const text = await bodyOf(answer);
-      const status = answer.statusCode ?? 0;
-      if (status >= 400) throw answerFailure(CALLS[name].method, pathOf(name, options), status, text);
-      return (text === '' ? undefined : parseExactly(text)) as T;
-    } catch (error) {
-      if (error instanceof ApiFailure) throw error;
-      throw limit.signal.aborted
-        ? new ApiFailure('away', `no answer from Docker at ${this.place} to ${CALLS[name].method} ${pathOf(name, options)}`)
-        : transportFailure(error, this.place);
-    } finally {
-      alarm.cancel();
-    }
+      if (isRefusal(answer)) throw answerFailure(CALLS[name].method, pathOf(name, options), answer.statusCode ?? 0, text);
+      return readAnswer(name, text) as T;
+    });
   }
 
   /** An answer that does not end. Whoever takes it listens to its errors, and destroys it. */
   async stream(name: CallName, options: CallOptions): Promise<IncomingMessage> {
-    const limit = new AbortController();
-    const alarm = this.clock.alarm(after(this.clock.now(), CALL_TIMEOUT), () => limit.abort());
+    return this.within(CALL_TIMEOUT, name, options, async (answer) => {
+      if (!isRefusal(answer)) return answer;
+      throw answerFailure(CALLS[name].method, pathOf(name, options), answer.statusCode ?? 0, await bodyOf(answer));
+    });
+  }
+
+  private async asDocker(): Promise<ApiVersion & { readonly ApiVersion: string }> {
+    const isNot = `what answers at ${this.place} is not Docker: mend swarm.socket or DOCKER_HOST`;
     try {
-      const answer = await this.dial(name, options, limit.signal);
-      const status = answer.statusCode ?? 0;
-      if (status >= 400) throw answerFailure(CALLS[name].method, pathOf(name, options), status, await bodyOf(answer));
-      return answer;
+      const said = await this.call<ApiVersion>('version');
+      if (typeof said.ApiVersion === 'string') return { ...said, ApiVersion: said.ApiVersion };
+    } catch (error) {
+      if (!(error instanceof ApiFailure) || (error.kind !== 'missing' && error.kind !== 'failed')) throw error;
+      throw new ApiFailure('refused', `${isNot} (${error.message})`);
+    }
+    throw new ApiFailure('refused', isNot);
+  }
+
+  /** One call and what is made of its answer, with one limit of time for both. */
+  private async within<T>(
+    limit: Millis,
+    name: CallName,
+    options: CallOptions,
+    read: (answer: IncomingMessage) => Promise<T>,
+  ): Promise<T> {
+    const expiry = new AbortController();
+    const alarm = this.clock.alarm(after(this.clock.now(), limit), () => expiry.abort());
+    try {
+      return await read(await this.dial(name, options, expiry.signal));
     } catch (error) {
       if (error instanceof ApiFailure) throw error;
-      throw transportFailure(error, this.place);
+      throw expiry.signal.aborted
+        ? new ApiFailure('away', `no answer from Docker at ${this.place} to ${CALLS[name].method} ${pathOf(name, options)}`)
+        : transportFailure(error, this.place);
     } finally {
       alarm.cancel();
     }
@@ -130,7 +149,7 @@ export class DockerApi {
           abortSignal,
         },
         (error, answer) => {
-          if (answer === null) reject(error ?? new Error('no answer'));
+          if (answer === null || answer === undefined) reject(error ?? new Error('no answer'));
           else resolve(answer);
         },
       );
@@ -138,15 +157,5 @@ export class DockerApi {
   }
 }
 
+const isRefusal = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode < 200 || statusCode >= 300;
 const pathOf = (name: CallName, { id = '' }: CallOptions): string => CALLS[name].path.replace('{}', encodeURIComponent(id));
-
-async function bodyOf(answer: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of answer as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new ApiFailure('refused', 'Docker answered with more than 64 MiB');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
-}

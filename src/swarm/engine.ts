@@ -71,6 +71,7 @@ export class SwarmEngine implements Engine {
       connected: (node) => this.listAll(node),
       up: () => this.up(watcher),
       down: (detail) => this.down(watcher, detail),
+      still: (detail) => this.options.log.error('engine is still lost, but for another reason', { detail }),
       event: (event) => this.heard(event),
     });
     await this.link.connect();
@@ -109,7 +110,7 @@ export class SwarmEngine implements Engine {
 
   async close(): Promise<void> {
     this.phase = 'closed';
-    this.resync?.cancel();
+    this.disarmResync();
     this.link?.close();
     for (const service of this.services.values()) service.close();
   }
@@ -176,7 +177,7 @@ export class SwarmEngine implements Engine {
 
   private down(watcher: EngineWatcher, detail: string): void {
     this.wasDown = true;
-    this.resync?.cancel();
+    this.disarmResync();
     // Later, also when the very first attempt fails: nobody is told from within a call.
     queueMicrotask(() => {
       if (this.phase === 'open') watcher.lost(detail);
@@ -185,18 +186,28 @@ export class SwarmEngine implements Engine {
 
   private armResync(): void {
     const { clock } = this.options;
-    this.resync?.cancel();
+    this.disarmResync();
     this.resync = clock.alarm(after(clock.now(), millisOf(RESYNC_MS)), () => void this.resynchronize());
   }
 
+  private disarmResync(): void {
+    this.resync?.cancel();
+    this.resync = null;
+  }
+
   private async resynchronize(): Promise<void> {
+    const { resync } = this;
+    let failure: string | null = null;
     try {
       await this.listAll(this.ownNode ?? '');
-      this.armResync();
     } catch (error) {
       assert(error instanceof ApiFailure, 'a listing fails with an ApiFailure');
-      this.link?.drop(error.message);
+      failure = error.message;
     }
+    // Lost or closed meanwhile: whatever came of it is of the past.
+    if (this.resync !== resync) return;
+    if (failure !== null) return this.link?.drop(failure);
+    this.armResync();
   }
 
   private heard({ Type: type, Action: action, Actor: actor }: ApiEvent): void {

@@ -18,6 +18,8 @@ export interface LinkOptions {
   readonly connected: (node: string) => Promise<void>;
   readonly up: () => void;
   readonly down: (detail: string) => void;
+  /** Down as before, but for another reason, which has come to stay. */
+  readonly still: (detail: string) => void;
   readonly event: (event: ApiEvent) => void;
 }
 
@@ -39,7 +41,9 @@ export class Link {
   private waitMs = FIRST_WAIT_MS;
   private alarm: Alarm | null = null;
   private closed = false;
-  private saidDown = false;
+  private attempts = 0;
+  /** The reason that was told last; null while it is up. */
+  private told: string | null = null;
 
   constructor(options: LinkOptions) {
     this.options = options;
@@ -48,6 +52,7 @@ export class Link {
   /** One attempt; resolves whatever came of it. From the first on it never gives up by itself. */
   async connect(): Promise<void> {
     const { api, connected, up } = this.options;
+    const attempt = (this.attempts += 1);
     try {
       await api.negotiate();
       const node = ownNode(await api.call<ApiSystem>('info'));
@@ -59,11 +64,12 @@ export class Link {
       if (this.stream !== stream || this.isClosed()) return;
     } catch (error) {
       assert(error instanceof ApiFailure, 'connecting fails with an ApiFailure');
-      this.drop(error.message);
+      // Its stream had broken while it was still listing, and another attempt has followed.
+      if (attempt === this.attempts) this.drop(error.message);
       return;
     }
     this.isUp = true;
-    this.saidDown = false;
+    this.told = null;
     this.waitMs = FIRST_WAIT_MS;
     up();
   }
@@ -72,10 +78,12 @@ export class Link {
   drop(detail: string): void {
     if (this.closed || this.alarm !== null) return;
     this.cut();
+    const { clock, down, still } = this.options;
+    const lasts = detail === this.detail;
     this.detail = detail;
-    if (!this.saidDown) this.options.down(detail);
-    this.saidDown = true;
-    const { clock } = this.options;
+    // An engine that starts says one thing and then another; only what it says twice is worth a line.
+    if (this.told === null) this.tell(down);
+    else if (lasts && detail !== this.told) this.tell(still);
     this.alarm = clock.alarm(after(clock.now(), millisOf(this.waitMs)), () => {
       this.alarm = null;
       void this.connect();
@@ -87,6 +95,11 @@ export class Link {
     this.closed = true;
     this.alarm?.cancel();
     this.cut();
+  }
+
+  private tell(how: (detail: string) => void): void {
+    this.told = this.detail;
+    how(this.detail);
   }
 
   private cut(): void {
@@ -121,7 +134,8 @@ export class Link {
 /** An event that cannot be read tells nothing; the next listing does. */
 function eventIn(line: string): ApiEvent {
   try {
-    return JSON.parse(line) as ApiEvent;
+    const event: unknown = JSON.parse(line);
+    return typeof event === 'object' && event !== null && !Array.isArray(event) ? event : {};
   } catch {
     return {};
   }
@@ -129,10 +143,21 @@ function eventIn(line: string): ApiEvent {
 
 /** Where the daemon belongs is said here, because a worker answers every other call with a riddle. */
 function ownNode({ Swarm: swarm }: ApiSystem): string {
-  if (swarm?.LocalNodeState !== 'active' && swarm?.LocalNodeState !== 'locked')
-    throw new ApiFailure('away', 'this Docker is not part of a Swarm: run `docker swarm init`');
-  if (swarm.LocalNodeState === 'locked') throw new ApiFailure('away', 'this Swarm is locked: run `docker swarm unlock`');
-  if (swarm.ControlAvailable !== true)
-    throw new ApiFailure('away', 'this Docker is a worker of its Swarm: run the daemon on a manager');
-  return swarm.NodeID ?? '';
+  if (swarm?.LocalNodeState === 'active' && swarm.ControlAvailable === true) return swarm.NodeID ?? '';
+  throw new ApiFailure('away', whyNoManager(swarm));
+}
+
+function whyNoManager(swarm: ApiSystem['Swarm']): string {
+  switch (swarm?.LocalNodeState ?? 'inactive') {
+    case 'active':
+      return 'this Docker is a worker of its Swarm: run the daemon on a manager';
+    case 'locked':
+      return 'this Swarm is locked: run `docker swarm unlock`';
+    case 'pending':
+      return 'this Docker has not joined its Swarm yet';
+    case 'error':
+      return `this Docker has fallen out of its Swarm: ${swarm?.Error ?? 'it does not say why'}`;
+    default:
+      return 'this Docker is not part of a Swarm: run `docker swarm init`';
+  }
 }

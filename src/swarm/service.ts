@@ -87,6 +87,8 @@ export class SwarmService {
   private forced = false;
   /** We put it to sleep, so nobody is being served and its tasks can be ended without Swarm's delay. */
   private sleepOrdered = false;
+  /** Why it could not be looked at last; null when it could. */
+  private complaint: string | null = null;
   private changedAt: Instant;
   private alarm: Alarm | null = null;
 
@@ -244,15 +246,18 @@ export class SwarmService {
     this.refreshing = false;
   }
 
-  private retryLater(error: ApiFailure): void {
-    this.ground.log.warn('service could not be looked at', { agent: this.workload.agent, detail: error.message });
+  private retryLater({ message: detail }: ApiFailure): void {
+    if (detail !== this.complaint) this.ground.log.warn('service could not be looked at', { agent: this.workload.agent, detail });
+    this.complaint = detail;
     this.poll(SLOW_POLL_MS);
   }
 
   /** False: an order has overtaken it. */
   private async look(): Promise<boolean> {
     const look = this.beginLook();
-    this.take(await this.ground.listings.of(this.name), look);
+    const found = await this.ground.listings.of(this.name);
+    this.complaint = null;
+    this.take(found, look);
     return !this.isOvertaken(look);
   }
 
