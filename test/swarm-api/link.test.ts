@@ -147,7 +147,7 @@ describe('a stream that breaks', () => {
   });
 
   it('while everything is being listed does not count as up, and the late end of that listing harms nobody', async () => {
-    let fail : (error: Error) => void = () => undefined;
+    let fail: (error: Error) => void = () => undefined;
     connected = () => new Promise((_resolve, reject) => (fail = reject));
     const first = link.connect();
     await until(() => scripted.count('events') === 1);
