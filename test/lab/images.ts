@@ -30,24 +30,19 @@ export async function buildAgentImage(builder: Builder): Promise<string> {
     writeFileSync(join(context, 'agent/package.json'), '{ "type": "module" }');
     const lines = [`FROM ${BASE}`, 'COPY agent /agent', 'ENV PORT=8080', 'CMD ["node", "/agent/agent.ts"]'];
     writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
-    return await build(builder, context, []);
+    return await build(builder, context);
   } finally {
     rmSync(context, { recursive: true });
   }
 }
 
-/**
- * The project's own Dockerfile with the checkout as context, or one stage of it. Resolves to the image's id; what was built
- * before is found again in a moment.
- */
-export const buildProjectImage = (builder: Builder, target?: string): Promise<string> =>
-  build(builder, REPOSITORY, target === undefined ? [] : ['--target', target]);
+/** What `docker build` needs in the lab, whichever Dockerfile it is. */
+export const buildOptions = (proxy: string): readonly string[] => [
+  '--network=host',
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((name) => `--build-arg=${name}=${proxy}`),
+];
 
-async function build(builder: Builder, context: string, args: readonly string[]): Promise<string> {
-  const proxy = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].flatMap((name) => [
-    '--build-arg',
-    `${name}=${builder.proxy}`,
-  ]);
-  const command = ['docker', '--host', `unix://${builder.socket}`, 'build', '--quiet', '--network=host'];
-  return runProgram([...command, ...proxy, ...args, context], { env: { ...process.env, DOCKER_BUILDKIT: '0' } });
+async function build(builder: Builder, context: string): Promise<string> {
+  const command = ['docker', '--host', `unix://${builder.socket}`, 'build', '--quiet', ...buildOptions(builder.proxy), context];
+  return runProgram(command, { env: { ...process.env, DOCKER_BUILDKIT: '0' } });
 }

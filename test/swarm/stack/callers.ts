@@ -1,0 +1,54 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { call } from '../../support/call.ts';
+import { Recording } from '../../support/recording.ts';
+
+/** One request: when it began and ended, and the status or the reason why there was none. */
+export interface Outcome {
+  readonly began: number;
+  readonly ended: number;
+  readonly what: number | string;
+}
+
+const CALLERS = 4;
+const PAUSE_MS = 20;
+
+/** Callers who go on calling an agent whatever comes back, each time on a connection of its own. */
+export class Callers {
+  readonly outcomes = new Recording<Outcome>('the outcomes');
+  private stopped = false;
+  private readonly loops: readonly Promise<void>[];
+
+  constructor(port: number, host: string, path: string) {
+    this.loops = Array.from({ length: CALLERS }, async () => {
+      while (!this.stopped) {
+        const began = performance.now();
+        const what = await call({ port, host, path }).then(
+          ({ status }) => status,
+          (error: unknown) => (error as NodeJS.ErrnoException).code ?? (error as Error).message,
+        );
+        this.outcomes.push({ began, ended: performance.now(), what });
+        await pause(PAUSE_MS);
+      }
+    });
+  }
+
+  /** Resolves once a request that began at `from` or later was answered with 200. */
+  async served(from: number): Promise<void> {
+    await this.outcomes.first('an answer', ({ began, what }) => began >= from && what === 200);
+  }
+
+  async stop(): Promise<readonly Outcome[]> {
+    this.stopped = true;
+    await Promise.all(this.loops);
+    return this.outcomes.items;
+  }
+}
+
+/** From the beginning of the first request that got nothing to the first answer after the last of them. */
+export function outageMs(outcomes: readonly Outcome[]): number {
+  const failed = outcomes.filter(({ what }) => what !== 200);
+  const from = Math.min(...failed.map(({ began }) => began));
+  const last = Math.max(...failed.map(({ began }) => began));
+  const back = Math.min(...outcomes.filter(({ began, what }) => what === 200 && began > last).map(({ ended }) => ended));
+  return failed.length === 0 ? 0 : Math.round(back - from);
+}
