@@ -157,5 +157,5 @@ export class DockerApi {
   }
 }
 
-const isRefusal = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode < 200 || statusCode >= 300;
+const isRefusal = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 400;
 const pathOf = (name: CallName, { id = '' }: CallOptions): string => CALLS[name].path.replace('{}', encodeURIComponent(id));

@@ -22,11 +22,14 @@ const CLEARED_WITHIN = millisOf(3000);
 const CLEARING_POLL_MS = 20;
 /** Beyond the time that a task has to end. */
 const STOP_PATIENCE_MS = 10_000;
+const STOP_ATTEMPTS = 2;
+/** By then the engine may be there again. */
+const STOP_PAUSE_MS = 1000;
 
 export class RemoteService {
   readonly name: string;
   private readonly ground: RemoteGround;
-  private readonly stopped = new Set<string>();
+  private readonly stops = new Map<string, Promise<boolean>>();
 
   constructor(name: string, ground: RemoteGround) {
     this.name = name;
@@ -66,19 +69,38 @@ export class RemoteService {
     await this.write(await this.existing(), replicas);
   }
 
-  /** Swarm ends what it was told to end as well; a stop that fails only takes longer. */
-  stop(task: ApiTask, service: ApiService): void {
+  /**
+   * Resolves with whether it has ended. Swarm ends by itself what it was told to end; a stop that fails only takes longer
+   * then. Asked again while a stop is under way, the answer is that of the first.
+   */
+  stop(task: ApiTask, service: ApiService): Promise<boolean> {
     const id = containerOf(task);
-    if (this.stopped.has(id)) return;
-    this.stopped.add(id);
+    const known = this.stops.get(id);
+    if (known !== undefined) return known;
+    const stopped = this.carryOutStop(task, service);
+    this.stops.set(id, stopped);
+    void stopped.then(() => this.stops.delete(id));
+    return stopped;
+  }
+
+  private async carryOutStop(task: ApiTask, service: ApiService): Promise<boolean> {
     const grace = stopGraceSeconds(service.Spec ?? {});
     const timeout = millisOf(grace * 1000 + STOP_PATIENCE_MS);
-    const { api, log } = this.ground;
-    const stopped = api.call('stop', { id, query: { t: grace }, timeout }).catch((error: unknown) => {
-      assert(error instanceof ApiFailure, 'a call fails with an ApiFailure');
-      if (error.kind !== 'missing') log.warn('container was not stopped', { task: task.ID, detail: error.message });
-    });
-    void stopped.then(() => this.stopped.delete(id));
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await this.ground.api.call('stop', { id: containerOf(task), query: { t: grace }, timeout });
+        return true;
+      } catch (error) {
+        assert(error instanceof ApiFailure, 'a call fails with an ApiFailure');
+        if (error.kind === 'missing') return true;
+        // Without an answer it may be ending or not. To ask again is safe, and says which.
+        if (error.kind !== 'away' || attempts === STOP_ATTEMPTS) {
+          this.ground.log.warn('container was not stopped', { task: task.ID, detail: error.message });
+          return false;
+        }
+      }
+      await this.pause(STOP_PAUSE_MS);
+    }
   }
 
   private pause(ms: number): Promise<void> {

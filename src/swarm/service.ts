@@ -227,7 +227,14 @@ export class SwarmService {
 
   private end(task: ApiTask, then: 'fewer' | 'replace', service: ApiService): void {
     this.victims.set(task.ID, then);
-    this.remote.stop(task, service);
+    void this.remote.stop(task, service).then((ended) => {
+      if (!ended) this.spare(task);
+    });
+  }
+
+  /** It could not be stopped: it goes on as before, and can be told to end again. */
+  private spare(task: ApiTask): void {
+    if (!this.died.has(task.ID) && this.victims.delete(task.ID)) this.refresh({ force: true });
   }
 
   private async refreshAll(): Promise<void> {
@@ -285,7 +292,7 @@ export class SwarmService {
     // Never before Swarm has entered that they are to go: it would see a task that ended by itself, and bring another.
     if (this.sleepOrdered)
       for (const task of tasks)
-        if (isToldToEnd(task) && !hasEnded(task, knowledge) && this.isHere(task)) this.remote.stop(task, service);
+        if (isToldToEnd(task) && !hasEnded(task, knowledge) && this.isHere(task)) void this.remote.stop(task, service);
     const live = liveIn(tasks, this.knowledge());
     const isFollowed = (task: ApiTask): boolean => live.some((other) => other.Slot === task.Slot);
     const over = tasks.filter((task) => {
