@@ -97,7 +97,10 @@ export class AgentRunner {
 
   /** What is wrong with it: with its life so far, else with what the engine would have to run. */
   get problem(): AgentProblem | null {
-    return problemOf(this.state) ?? (this.obstacle === null ? null : { code: 'start-failed', detail: this.obstacle });
+    const { state } = this;
+    // A start that is under way says what holds it up, rather than at its end.
+    const detail = this.obstacle ?? (state.name === 'starting' ? state.whyNot : null);
+    return problemOf(state) ?? (detail === null ? null : { code: 'start-failed', detail });
   }
 
   get typicalStart(): Millis | null {

@@ -71,6 +71,7 @@ const row = (when: string, state: AgentState, event: AgentEvent, to: Case['to'],
 const STARTS = ['purge-routes', 'agent.starting', 'scale 2'] as const;
 const ADOPTS = ['purge-routes', 'agent.starting'] as const;
 const STOPS = ['purge-routes', 'cut', 'scale 0'] as const;
+const LEFT_TO_OTHERS = ['purge-routes', 'scale 0'] as const;
 const IS_GONE = ['purge-routes', 'cut', 'agent.sleep'] as const;
 
 // One case a line, to be read as a table.
@@ -135,7 +136,7 @@ export const TABLE: Table = {
       row('none left, none coming', starting(), observed(2, []), 'stopping', 'measured exited', ...STOPS),
       row('none yet, and something stands in the way', starting({ tasks: [] }), obstructed(2), 'stopping', 'measured refused', ...STOPS),
       row('some, though something stands in the way', starting(), obstructed(2, [t1]), 'starting'),
-      row('scaled to 0 by somebody else', starting(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else', starting(), observed(0, [endingTask]), 'stopping', ...LEFT_TO_OTHERS),
       row('scaled to 0 by somebody else, and nothing is left', starting(), observed(0, []), 'sleeping', ...IS_GONE),
     ],
     probed: [
@@ -170,7 +171,7 @@ export const TABLE: Table = {
       row('last task ended, another is coming', ready(), observed(1, [], true), 'starting', ...ADOPTS),
       row('last healthy task ended, an ill one is left', ready({ tasks: [ill, t2] }), observed(2, [t1]), 'draining', 'agent.draining'),
       row('last healthy task ended, an unchecked one is left', ready(), observed(1, [t2]), 'starting', ...ADOPTS),
-      row('scaled to 0 by somebody else', ready(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else', ready(), observed(0, [endingTask]), 'stopping', ...LEFT_TO_OTHERS),
       row('removed by somebody else, and nothing is left', ready(), obstructed(0), 'sleeping', ...IS_GONE),
       row('all well, though something stands in the way', ready(), obstructed(1, [t1]), 'ready'),
     ],
@@ -208,7 +209,7 @@ export const TABLE: Table = {
     observed: [
       row('all well', draining({ reason: 'admin', busy: true }), observed(1, [t1]), 'draining'),
       row('last task ended', draining(), observed(1, []), 'stopping', ...STOPS),
-      row('scaled to 0 by somebody else', draining(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('scaled to 0 by somebody else', draining(), observed(0, [endingTask]), 'stopping', ...LEFT_TO_OTHERS),
       row('scaled to 0 by somebody else, and nothing is left', draining(), observed(0, []), 'sleeping', ...IS_GONE),
     ],
     probed: [
@@ -236,6 +237,7 @@ export const TABLE: Table = {
     'sleep-ordered': [row('', stopping({ wake: 'request' }), sleep(), 'stopping')],
     observed: [
       row('gone', stopping(), observed(0, []), 'sleeping', 'agent.sleep'),
+      row('gone, stopped by somebody else', stopping({ reason: 'external' }), observed(0, []), 'sleeping', 'cut', 'agent.sleep'),
       row('gone, for a restart', stopping({ next: 'restart' }), observed(0, []), 'starting', ...STARTS),
       row('gone after a failed start', stopping({ startFailed: true, attempts: 1, problem }), observed(0, []), 'sleeping', 'agent.sleep'),
       row('gone after max_restart_attempts of them', stopping({ startFailed: true, attempts: 5, problem }), observed(0, []), 'degraded', 'purge-routes', 'agent.sleep', 'restart.exhausted', 'agent.degraded'),

@@ -77,6 +77,18 @@ describe('the engine is lost', () => {
     expect(open.eventsOf('agent.sleep')).toMatchObject([{ reason: 'external' }]);
   });
 
+  test('F: what was open when somebody scaled to 0 is served for as long as its task lives', async () => {
+    const open = await house({ agents: { kai: KAI } });
+    await open.ready();
+    let cuts = 0;
+    open.admitted('kai.test', 'request', () => (cuts += 1));
+    open.engine.scaleByHand('kai', 0);
+    await open.clock.advance(2000);
+    expect([open.state(), cuts]).toEqual(['stopping', 0]);
+    await open.clock.advance(2000);
+    expect([open.state(), cuts]).toEqual(['sleeping', 1]);
+  });
+
   test('F: the last task that ends by itself puts the agent to sleep, and the next call starts it', async () => {
     const open = await house({ agents: { kai: KAI } });
     await open.ready();

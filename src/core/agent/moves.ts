@@ -85,16 +85,19 @@ export function stop(from: Starting | Ready | Draining, order: StopOrder, now: I
  */
 export function stopped(from: Starting | Ready | Draining, order: StopOrder, now: Instant, policy: Policy): OnDemandStep {
   const { state, effects } = gone(leaving(from, order, now), now, policy, from.name);
-  return { state, effects: [...LETS_GO, ...effects] };
+  const cuts = effects.some(({ type }) => type === 'cut');
+  return { state, effects: [...(cuts ? [PURGE] : LETS_GO), ...effects] };
 }
 
-/** Somebody else has scaled it to 0. */
+/** Somebody else has scaled it to 0. What is open was not ours to end, and is served for as long as its task lives. */
 export function stoppedByOthers(from: Starting | Ready | Draining, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const order: StopOrder = { reason: 'external' };
-  return seen.tasks.length === 0 ? stopped(from, order, now, policy) : stop(from, order, now);
+  if (seen.tasks.length === 0) return stopped(from, order, now, policy);
+  return { state: leaving(from, order, now), effects: [PURGE, { type: 'scale', replicas: 0 }] };
 }
 
-const LETS_GO: readonly AgentEffect[] = [{ type: 'purge-routes', because: 'stopping' }, { type: 'cut' }];
+const PURGE: AgentEffect = { type: 'purge-routes', because: 'stopping' };
+const LETS_GO: readonly AgentEffect[] = [PURGE, { type: 'cut' }];
 
 function leaving(from: Starting | Ready | Draining, order: StopOrder, now: Instant): Stopping {
   const failedBefore = from.name === 'starting' ? from.attempts : 0;
@@ -155,7 +158,8 @@ export function gone(from: Stopping, now: Instant, policy: Policy, left: AgentSt
       wake: from.wake,
       problem: known,
     },
-    effects: [slept],
+    // Nobody has cut what was open when others stopped it, and it leads nowhere now.
+    effects: from.reason === 'external' ? [{ type: 'cut' }, slept] : [slept],
   };
 }
 
