@@ -49,13 +49,20 @@ const notAManager = (said: string): string =>
     : 'this Docker is a worker of its Swarm: run the daemon on a manager';
 
 const SAID_MAX = 500;
+const PAGE_MAX = 100;
 
 function messageIn(text: string): string {
   let said: unknown;
   try {
     said = (JSON.parse(text) as { message?: unknown } | null)?.message;
   } catch {
-    said = text;
+    said = undefined;
   }
-  return (typeof said === 'string' ? said.trim() : text).slice(0, SAID_MAX);
+  if (typeof said === 'string') return said.trim().slice(0, SAID_MAX);
+  // What stands in between answers with a page of its own. One line of it is enough to know whose it is.
+  return text
+    .replaceAll(/<[^>]*>|\s/g, ' ')
+    .replaceAll(/ +/g, ' ')
+    .trim()
+    .slice(0, PAGE_MAX);
 }
