@@ -81,10 +81,8 @@ export class SwarmEngine implements Engine {
     this.opened();
     if (this.phase === 'closed') return;
     const known = this.services.get(workload.agent);
-    if (known !== undefined) {
-      known.redeclare(workload);
-      return;
-    }
+    if (known?.redeclare(workload) === true) return;
+    known?.close();
     const service = new SwarmService(workload, this.ground());
     this.services.set(workload.agent, service);
     if (this.link?.isUp === true) service.refresh({ force: true });

@@ -6,7 +6,7 @@ import { ApiFailure } from './api-failure.ts';
  * service compares `epoch` before and after: if it has moved, an order came in between.
  */
 export interface OrderQueueOptions {
-  readonly service: () => string;
+  readonly service: string;
   /** Throws an EngineError where the engine cannot be asked now. */
   readonly reachable: () => void;
   readonly conflicted: () => void;
@@ -74,7 +74,7 @@ export class OrderQueue {
         if (!(error instanceof ApiFailure) || error.kind !== 'conflict') throw error;
         this.options.conflicted();
         if (refusals === 1) continue;
-        throw new ApiFailure('conflict', `service ${this.options.service()} is being changed by somebody else: a second daemon?`);
+        throw new ApiFailure('conflict', `service ${this.options.service} is being changed by somebody else: a second daemon?`);
       }
     }
   }

@@ -4,33 +4,21 @@ import type { Log } from '../ports/log.ts';
 import { assert } from '../std/assert.ts';
 import { type Instant, after, elapsed, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
-import type { ApiNode, ApiService, ApiTask } from './api.ts';
+import type { ApiNode, ApiService } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
 import type { Found, Listings } from './listings.ts';
-import type { Reach } from './reach.ts';
-import { obstacleOf } from './reach.ts';
-import { Replacements } from './replacements.ts';
-import {
-  type Knowledge,
-  type Listing,
-  type Sighting,
-  isBeingCleared,
-  isEntered,
-  isOver,
-  hasEnded,
-  isToldToEnd,
-  liveIn,
-  sightingOf,
-  slotsLeftEmpty,
-} from './sighting.ts';
+import { Memory } from './memory.ts';
 import { OrderQueue } from './order-queue.ts';
-import { RemoteService, containerOf } from './remote-service.ts';
-import { replicasOf } from './spec.ts';
+import { Orders } from './orders.ts';
+import type { Reach } from './reach.ts';
+import { RemoteService } from './remote-service.ts';
+import { Replacements } from './replacements.ts';
+import { type Knowledge, type Listing, type Sighting, sightingOf } from './sighting.ts';
 
 /**
- * One agent as a Swarm service: what was listed of it last, what is known beyond that, and the orders to it, one after the
- * other. A look at Swarm takes two calls and may be overtaken; one that an order has overtaken is thrown away, so that no
- * observation is ever older than an answered order.
+ * One agent as a Swarm service: what was listed of it last, when to look again, and what is told of it. A look at Swarm takes
+ * two calls and may be overtaken; one that an order has overtaken is thrown away, so that no observation is ever older than an
+ * answered order.
  */
 export interface ServiceGround {
   readonly api: DockerApi;
@@ -64,29 +52,23 @@ const PATIENCE_MS = 10_000;
 /** Whoever is overtaken by orders that often is told to come back. */
 const LOOKS_MAX = 5;
 
-type SwarmWorkload = Knowledge['workload'];
-
 export class SwarmService {
-  released = false;
-  private workload: SwarmWorkload;
-  private remote: RemoteService;
+  private workload: Knowledge['workload'];
   private readonly ground: ServiceGround;
-  private readonly started = new Set<string>();
-  private readonly died = new Map<string, string>();
-  /** Tasks that we end one by one, and what is to follow their end; remembered until Swarm has forgotten them. */
-  private readonly victims = new Map<string, 'fewer' | 'replace' | 'nothing'>();
+  private readonly remote: RemoteService;
+  private readonly memory = new Memory();
   private readonly replacements = new Replacements();
+  private readonly queue: OrderQueue;
+  private readonly orders: Orders;
   /** Null: nothing is known yet. `service` null: there is none. */
   private listing: Found | null = null;
   private told = '';
-  private readonly orders: OrderQueue;
   private looks = 0;
   private applied = 0;
   private refreshing = false;
   private again = false;
   private forced = false;
-  /** We put it to sleep, so nobody is being served and its tasks can be ended without Swarm's delay. */
-  private sleepOrdered = false;
+  private released = false;
   /** Why it could not be looked at last; null when it could. */
   private complaint: string | null = null;
   private changedAt: Instant;
@@ -94,24 +76,27 @@ export class SwarmService {
 
   constructor(workload: Workload, ground: ServiceGround) {
     this.workload = swarmOf(workload);
-    this.remote = new RemoteService(this.name, ground);
     this.ground = ground;
-    const { reachable, conflicted, away } = ground;
-    const ended = (): void => this.refresh({ force: true });
-    this.orders = new OrderQueue({ service: () => this.name, reachable, conflicted, away, ended });
-    this.changedAt = ground.clock.now();
+    this.remote = new RemoteService(this.name, ground);
+    const { reachable, conflicted, away, clock } = ground;
+    const changed = (): void => this.refresh({ force: true });
+    this.queue = new OrderQueue({ service: this.name, reachable, conflicted, away, ended: changed });
+    const { queue, remote, memory } = this;
+    this.orders = new Orders({ ...ground, queue, remote, memory, changed, knowledge: () => this.knowledge() });
+    this.changedAt = clock.now();
   }
 
   get name(): string {
     return this.workload.swarm.service;
   }
 
-  redeclare(workload: Workload): void {
+  /** False: it is to be another service, and this one knows nothing of that. */
+  redeclare(workload: Workload): boolean {
     const next = swarmOf(workload);
-    const renamed = next.swarm.service !== this.name;
+    if (next.swarm.service !== this.name) return false;
     this.workload = next;
-    if (renamed) this.forget();
     this.refresh({ force: true });
+    return true;
   }
 
   close(): void {
@@ -119,11 +104,21 @@ export class SwarmService {
     this.alarm?.cancel();
   }
 
+  scale(replicas: number): Promise<void> {
+    // What is brought from here on is brought for an order, and for no task that ended.
+    this.replacements.reset();
+    return this.orders.scale(replicas);
+  }
+
+  endTask(id: string, replace: boolean): Promise<void> {
+    return this.orders.endTask(id, replace);
+  }
+
   async observe(): Promise<Observation> {
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       this.ground.reachable();
-      await this.orders.settled;
-      if (await this.orders.ask(() => this.look())) return this.sighting().observation;
+      await this.queue.settled;
+      if (await this.queue.ask(() => this.look())) return this.sighting().observation;
     }
     throw new EngineError('unavailable', `orders to ${this.workload.agent} follow each other too fast to look at it`);
   }
@@ -144,104 +139,36 @@ export class SwarmService {
     this.tell();
   }
 
-  /** A listing of all services at once, begun with {@link beginLook}. */
-  take(listing: Found, look: Look): void {
-    if (!this.isOvertaken(look) && look.number > this.applied) this.apply(listing, look);
+  beginLook(): Look {
+    return { number: (this.looks += 1), epoch: this.queue.epoch };
   }
 
-  beginLook(): Look {
-    return { number: (this.looks += 1), epoch: this.orders.epoch };
+  /** What was found by a look begun with {@link beginLook}. One that was overtaken is thrown away. */
+  take(found: Found, look: Look): void {
+    if (this.isOvertaken(look) || look.number <= this.applied) return;
+    this.applied = look.number;
+    this.listing = found;
+    if (this.released) return;
+    if (found.service !== null) this.learn(found);
+    this.tell();
   }
 
   containerStarted(task: string): void {
-    this.started.add(task);
+    this.memory.started.add(task);
     this.overlay(task);
   }
 
   containerDied(task: string, exitCode: string): void {
-    this.died.set(task, exitCode);
+    this.memory.died.set(task, exitCode);
     this.overlay(task);
     this.refresh();
-  }
-
-  scale(replicas: number): Promise<void> {
-    return this.orders.add(async () => {
-      const service = await this.remote.find();
-      if (service === null && replicas === 0) return;
-      const { wanted, ...listing } = await this.scalable(service, replicas);
-      // A later order stands for all before it; what was told to end still does, and is filled up again where it is wanted.
-      for (const id of this.victims.keys()) this.victims.set(id, replicas > 0 ? 'replace' : 'nothing');
-      this.replacements.reset();
-      if (replicas > 0) this.sleepOrdered = false;
-      const live = liveIn(listing.tasks, this.knowledge());
-      const surplus = live.slice(replicas);
-      if (replicas > 0 && surplus.length > 0 && surplus.every((task) => this.isHere(task))) {
-        // Swarm would choose by itself which tasks go. Ended from here, the ones in the highest slots do.
-        for (const task of surplus) this.end(task, 'fewer', listing.service);
-        return;
-      }
-      if (wanted === replicas && live.length >= replicas) return;
-      await this.resize(listing, live.length, replicas);
-      this.sleepOrdered = replicas === 0;
-    });
-  }
-
-  endTask(id: string, replace: boolean): Promise<void> {
-    return this.orders.add(async () => {
-      const { agent } = this.workload;
-      const service = await this.remote.find();
-      const tasks = service === null ? [] : await this.remote.tasks(service);
-      const task = tasks.find((each) => each.ID === id);
-      const follows = this.victims.get(id);
-      if (follows === 'fewer' || follows === 'replace') return;
-      if (service === null || task === undefined || isOver(task, this.knowledge()))
-        throw new EngineError('unknown-task', `${agent} has no task ${id}`);
-      const live = liveIn(tasks, this.knowledge());
-      if (!live.includes(task)) return;
-      if (live.length === 1 && !replace) throw new EngineError('last-task', `${id} is the last task of ${agent}`);
-      if (!this.isHere(task)) throw new EngineError('task-elsewhere', `task ${id} has no container on this node`);
-      this.end(task, replace ? 'replace' : 'fewer', service);
-    });
-  }
-
-  private async resize({ service, tasks }: Listing, live: number, replicas: number): Promise<void> {
-    const empty = replicas > live && slotsLeftEmpty({ service, tasks }, this.knowledge()) > 0;
-    // Swarm takes them for filled until it was told of fewer.
-    if (empty) await this.remote.write(service, live);
-    if (empty || (replicas > live && tasks.some(isBeingCleared))) await this.remote.fill(replicas);
-    else await this.remote.write(service, replicas);
-  }
-
-  private async scalable(service: ApiService | null, replicas: number): Promise<Listing & { readonly wanted: number }> {
-    if (service === null) throw new ApiFailure('missing', this.remote.missing);
-    const obstacle = replicas > 0 ? obstacleOf(service, this.workload, this.ground.reach()) : null;
-    if (obstacle !== null) throw new ApiFailure('refused', obstacle);
-    const wanted = replicasOf(service.Spec ?? {});
-    if (wanted === null) throw new ApiFailure('refused', `service ${this.name} is not replicated`);
-    return { service, tasks: await this.remote.tasks(service), wanted };
-  }
-
-  private isHere(task: ApiTask): boolean {
-    return task.NodeID === this.ground.ownNode() && containerOf(task) !== '';
-  }
-
-  private end(task: ApiTask, then: 'fewer' | 'replace', service: ApiService): void {
-    this.victims.set(task.ID, then);
-    void this.remote.stop(task, service).then((ended) => {
-      if (!ended) this.spare(task);
-    });
-  }
-
-  /** It could not be stopped: it goes on as before, and can be told to end again. */
-  private spare(task: ApiTask): void {
-    if (!this.died.has(task.ID) && this.victims.delete(task.ID)) this.refresh({ force: true });
   }
 
   private async refreshAll(): Promise<void> {
     while (this.again && !this.released) {
       this.again = false;
       // An order under way ends with a refresh of its own.
-      if (this.orders.isUnderWay) break;
+      if (this.queue.isUnderWay) break;
       try {
         if (!(await this.look())) this.again = true;
       } catch (error) {
@@ -269,89 +196,43 @@ export class SwarmService {
   }
 
   private isOvertaken(look: Look): boolean {
-    return look.epoch !== this.orders.epoch || this.orders.isUnderWay;
-  }
-
-  private apply(listing: Found, look: Look): void {
-    this.applied = look.number;
-    this.listing = listing;
-    if (this.released) return;
-    if (listing.service !== null) this.learn(listing);
-    this.tell();
+    return look.epoch !== this.queue.epoch || this.queue.isUnderWay;
   }
 
   private learn(listing: Listing): void {
     const { service, tasks } = listing;
-    this.ground.looked(this.workload.agent, service.Spec);
-    const ids = new Set(tasks.map(({ ID }) => ID));
-    for (const memory of [this.started, this.died, this.victims])
-      for (const id of memory.keys()) if (!ids.has(id)) memory.delete(id);
-    for (const { NodeID: node = '' } of tasks) if (node !== '' && !this.ground.nodes().has(node)) this.ground.unknownNode(node);
-    const knowledge = this.knowledge();
-    for (let owed = this.replacements.count(tasks, knowledge); owed > 0; owed -= 1) this.ground.restarted(this.workload.agent);
-    // Never before Swarm has entered that they are to go: it would see a task that ended by itself, and bring another.
-    if (this.sleepOrdered)
-      for (const task of tasks)
-        if (isToldToEnd(task) && !hasEnded(task, knowledge) && this.isHere(task)) void this.remote.stop(task, service);
-    const live = liveIn(tasks, this.knowledge());
-    const isFollowed = (task: ApiTask): boolean => live.some((other) => other.Slot === task.Slot);
-    const over = tasks.filter((task) => {
-      if (!isEntered(task)) return false;
-      const follows = this.victims.get(task.ID);
-      return follows === 'fewer' || (follows === 'replace' && isToldToEnd(task) && !isFollowed(task));
-    });
-    if (over.length > 0) void this.bury(over, service);
-  }
-
-  /**
-   * Victims are over: now one fewer is wanted, before Swarm has brought another. It takes those first that do not run, so
-   * exactly they go. Where another is wanted that Swarm does not bring, the old number written again makes it fill up.
-   */
-  private async bury(over: readonly ApiTask[], service: ApiService): Promise<void> {
-    const fewer = over.filter(({ ID }) => this.victims.get(ID) === 'fewer').length;
-    for (const { ID } of over) this.victims.set(ID, 'nothing');
-    const wanted = replicasOf(service.Spec ?? {}) ?? 0;
-    const order = this.orders.add(async () => {
-      const now = await this.remote.find();
-      // Somebody has scaled it meanwhile: theirs is the later word.
-      if (now === null || replicasOf(now.Spec ?? {}) !== wanted) return;
-      await this.remote.write(now, wanted - over.length);
-      if (fewer < over.length) await this.remote.fill(wanted - fewer);
-    });
-    await order.catch((error: unknown) => {
-      assert(error instanceof EngineError, 'an order fails with an EngineError');
-      this.ground.log.warn('task was ended, but the number of replicas stays', {
-        agent: this.workload.agent,
-        detail: error.message,
-      });
-    });
+    const { looked, nodes, unknownNode, restarted } = this.ground;
+    const { agent } = this.workload;
+    looked(agent, service.Spec);
+    this.memory.keepOnly(tasks);
+    for (const { NodeID: node = '' } of tasks) if (node !== '' && !nodes().has(node)) unknownNode(node);
+    for (let owed = this.replacements.count(tasks, this.knowledge()); owed > 0; owed -= 1) restarted(agent);
+    this.orders.follow(listing);
   }
 
   /** An event tells of one task more than the last listing did. */
   private overlay(task: string): void {
     const { listing } = this;
     const isKnown = listing !== null && 'tasks' in listing && listing.tasks.some(({ ID }) => ID === task);
-    if (isKnown && !this.orders.isUnderWay) this.tell();
+    if (isKnown && !this.queue.isUnderWay) this.tell();
     else this.refresh();
   }
 
   private tell(): void {
     if (this.listing === null || this.released) return;
-    const { observation, unsettled } = this.sighting();
-    const text = JSON.stringify(observation);
+    const sighting = this.sighting();
+    const text = JSON.stringify(sighting.observation);
     if (text !== this.told) this.changedAt = this.ground.clock.now();
     if (text !== this.told || this.forced) {
       this.told = text;
       this.forced = false;
-      this.ground.observed(this.workload.agent, observation);
+      this.ground.observed(this.workload.agent, sighting.observation);
     }
-    this.pollWhile(unsettled, observation);
+    this.pollWhile(sighting);
   }
 
-  private pollWhile(unsettled: boolean, { tasks }: Observation): void {
-    const { clock, ownNode, nodes } = this.ground;
-    const elsewhere = tasks.some(({ node }) => node !== (nodes().get(ownNode() ?? '')?.Description?.Hostname ?? ownNode()));
-    const calm = elapsed(this.changedAt, clock.now());
+  private pollWhile({ unsettled, elsewhere }: Sighting): void {
+    const calm = elapsed(this.changedAt, this.ground.clock.now());
     if (unsettled) this.poll(calm < QUICK_FOR_MS ? QUICK_POLL_MS : calm < PATIENCE_MS ? POLL_MS : SLOW_POLL_MS);
     else if (elsewhere) this.poll(SLOW_POLL_MS);
     else this.alarm?.cancel();
@@ -368,20 +249,14 @@ export class SwarmService {
     assert(listing !== null, 'a service is looked at before it is described');
     if (listing.service !== null) return sightingOf(listing, this.knowledge());
     const nothing = { wanted: 0, tasks: [], converging: false, lastExit: null };
-    return { observation: { ...nothing, obstacle: this.remote.missing }, unsettled: false };
+    return { observation: { ...nothing, obstacle: this.remote.missing }, unsettled: false, elsewhere: false };
   }
 
   private knowledge(): Knowledge {
-    const { workload, started, died, ground } = this;
-    return { workload, started, died, victims: new Set(this.victims.keys()), reach: ground.reach(), nodes: ground.nodes() };
-  }
-
-  private forget(): void {
-    for (const memory of [this.started, this.died, this.victims]) memory.clear();
-    this.remote = new RemoteService(this.name, this.ground);
-    this.replacements.reset();
-    this.listing = null;
-    this.orders.epoch += 1;
+    const { workload, ground, memory } = this;
+    const { started, died } = memory;
+    const victims = new Set(memory.victims.keys());
+    return { workload, started, died, victims, reach: ground.reach(), nodes: ground.nodes(), ownNode: ground.ownNode() };
   }
 }
 
@@ -391,7 +266,7 @@ export interface Look {
   readonly epoch: number;
 }
 
-function swarmOf(workload: Workload): SwarmWorkload {
+function swarmOf(workload: Workload): Knowledge['workload'] {
   const { swarm } = workload;
   assert(swarm !== null, 'an agent of the Swarm engine has a service');
   return { ...workload, swarm };

@@ -22,6 +22,8 @@ export interface Knowledge {
   readonly workload: Workload & { readonly swarm: NonNullable<Workload['swarm']> };
   readonly reach: Reach;
   readonly nodes: ReadonlyMap<string, ApiNode>;
+  /** The node whose engine we speak to; null until it is known. */
+  readonly ownNode: string | null;
   /** Tasks whose container has started: known from its event 55 ms before Swarm enters it as running. */
   readonly started: ReadonlySet<string>;
   /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code. */
@@ -34,6 +36,8 @@ export interface Sighting {
   readonly observation: Observation;
   /** Something is on its way that no event may tell of. */
   readonly unsettled: boolean;
+  /** Tasks run on other nodes, whose events never reach us. */
+  readonly elsewhere: boolean;
 }
 
 const OVER = new Set(['complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned']);
@@ -95,6 +99,7 @@ export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
     },
     // More than are wanted: Swarm has yet to say which of them go.
     unsettled: converging || live.length > wanted || shown.some((task) => task.state === 'ending'),
+    elsewhere: present.some(({ NodeID }) => NodeID !== knowledge.ownNode),
   };
 }
 

@@ -89,6 +89,24 @@ describe('an order to scale', () => {
     expect(metrics.values.get('engine_update_conflicts_total')).toBe(2);
   });
 
+  it('C: that Swarm takes no notice of is given again after a second, by way of fewer', async () => {
+    await up();
+    const written = (): number[] =>
+      updates().map((body) => (JSON.parse(body) as { Mode: { Replicated: { Replicas: number } } }).Mode.Replicated.Replicas);
+    await engine.scale('kai', 1);
+    services({ ...SERVICE, Spec: { ...SERVICE.Spec, Mode: { Replicated: { Replicas: 1 } } } });
+    await watcher.until(() => watcher.latest('kai')?.wanted === 1);
+    await clock.advance(900);
+    expect(written()).toEqual([1]);
+    for (let waited = 0; waited < 300 && written().length < 3; waited += 10) {
+      await clock.advance(10);
+      await turn();
+    }
+    await until(() => written().length === 3);
+    expect(written()).toEqual([1, 0, 1]);
+    expect(log.lines.map(({ message }) => message)).toContain('Swarm brought no task for an order; it is given again');
+  });
+
   it('that changes nothing writes nothing', async () => {
     await up();
     await engine.scale('kai', 0);

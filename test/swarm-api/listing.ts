@@ -73,5 +73,6 @@ export const knowledge = (more: Partial<Knowledge> = {}): Knowledge => ({
   started: new Set(),
   died: new Map(),
   victims: new Set(),
+  ownNode: 'node1',
   ...more,
 });

@@ -12,7 +12,7 @@ beforeEach(() => {
   told = [];
   isReachable = true;
   queue = new OrderQueue({
-    service: () => 'kai',
+    service: 'kai',
     reachable: () => {
       if (!isReachable) throw new EngineError('unavailable', 'not connected yet');
     },
