@@ -49,6 +49,8 @@ export class SwarmEngine implements Engine {
   private askingNodes = false;
   /** Not listed when they were looked for: old tasks name nodes that have left the Swarm. */
   private readonly unknownNodes = new Set<string>();
+  /** Tasks that Docker's own health check has failed, until they end or are well again. */
+  private readonly unhealthy = new Set<string>();
   private resync: Alarm | null = null;
   private wasDown = false;
   private phase: 'new' | 'open' | 'closed' = 'new';
@@ -216,8 +218,11 @@ export class SwarmEngine implements Engine {
     if (type !== 'container' || task === undefined) return;
     for (const service of this.named(attributes[SERVICE_LABEL])) {
       if (action === 'start') service.containerStarted(task);
-      if (action === 'die') service.containerDied(task, attributes['exitCode'] ?? '0');
+      if (action === 'die') service.containerDied(task, attributes['exitCode'] ?? '0', this.unhealthy.has(task));
     }
+    // Swarm ends it now, and enters nothing but the code of a program that was told to end.
+    if (action === 'health_status: unhealthy') this.unhealthy.add(task);
+    if (action === 'die' || action === 'health_status: healthy') this.unhealthy.delete(task);
   }
 
   private named(name: string | undefined, id?: string): readonly SwarmService[] {

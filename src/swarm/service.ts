@@ -158,8 +158,8 @@ export class SwarmService {
     this.overlay(task);
   }
 
-  containerDied(task: string, exitCode: string): void {
-    this.memory.died.set(task, exitCode);
+  containerDied(task: string, exitCode: string, unhealthy: boolean): void {
+    this.memory.died.set(task, unhealthy ? `${exitCode}, after Docker's health check of it had failed` : exitCode);
     this.overlay(task);
     this.refresh();
   }

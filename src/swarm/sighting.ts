@@ -26,7 +26,7 @@ export interface Knowledge {
   readonly ownNode: string | null;
   /** Tasks whose container has started: known from its event 55 ms before Swarm enters it as running. */
   readonly started: ReadonlySet<string>;
-  /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code. */
+  /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code and what else is known. */
   readonly died: ReadonlyMap<string, string>;
   /** Tasks that we ended. */
   readonly victims: ReadonlySet<string>;
