@@ -49,8 +49,8 @@ export class Stage {
   private readonly secrets: string[] = [];
   private readonly since = Date.now() / 1000;
 
-  constructor(makeHome: (place: Lab['foothold']) => Home) {
-    this.home = makeHome(this.lab.foothold);
+  constructor(home: Home) {
+    this.home = home;
     this.url = `http://${this.lab.foothold.overlayAddress}:${this.ports[1]}`;
   }
 
@@ -172,7 +172,7 @@ export class Stage {
 
 export const it = daemonIt.extend<{ readonly stage: Stage }>({
   stage: async ({ home }, use) => {
-    const stage = new Stage((place) => home({}, {}, place));
+    const stage = new Stage(home({}, {}, lab().foothold));
     await use(stage);
     await stage.dispose();
   },
@@ -184,8 +184,13 @@ export const msBetween = (from: DaemonEvent | number, to: DaemonEvent | number):
 };
 
 /** Asks until the answer will do: for what the engine or the daemon tells nobody by itself. */
-export async function until<T>(what: string, ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
-  const end = performance.now() + PATIENCE_MS;
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T>,
+  holds: (answer: T) => boolean,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const end = performance.now() + patienceMs;
   for (;;) {
     const answer = await ask();
     if (holds(answer)) return answer;
