@@ -82,7 +82,8 @@ export class Orders {
       const task = tasks.find((each) => each.ID === id);
       const follows = memory.victims.get(id);
       if (follows === 'fewer' || follows === 'replace') return;
-      if (service === null || task === undefined || isOver(task, knowledge()))
+      // One that has ended may be listed for a while yet, until Swarm has cleared it away.
+      if (service === null || task === undefined || isEntered(task) || isOver(task, knowledge()))
         throw new EngineError('unknown-task', `${agent} has no task ${id}`);
       const live = liveIn(tasks, knowledge());
       if (!live.includes(task)) return;
