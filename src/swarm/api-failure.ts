@@ -13,17 +13,28 @@ export class ApiFailure extends Error {
   }
 }
 
-const REMEDIES: Readonly<Record<string, (place: string) => string>> = {
-  ENOENT: (place) => `there is no Docker socket at ${place}: start Docker, or set swarm.socket or DOCKER_HOST`,
-  EACCES: (place) => `no permission on ${place}: add the daemon's user to the group of the socket`,
-  EPERM: (place) => `no permission on ${place}: add the daemon's user to the group of the socket`,
-  ECONNREFUSED: (place) => `nothing listens on ${place}: start Docker`,
-};
+const denied = (place: string): string => `no permission on ${place}: add the daemon's user to the group of the socket`;
+
+/** By the code of the error; those of TLS differ from one OpenSSL to the next in their beginning. */
+const REMEDIES: readonly (readonly [RegExp, (place: string) => string])[] = [
+  [/^ENOENT$/, (place) => `there is no Docker socket at ${place}: start Docker, or set swarm.socket or DOCKER_HOST`],
+  [/^(EACCES|EPERM)$/, denied],
+  [/^ECONNREFUSED$/, (place) => `nothing listens on ${place}: start Docker`],
+  [
+    /SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF|CERT_SIGNATURE_FAILURE/,
+    (place) => `the certificate of Docker at ${place} is not signed by ca.pem of DOCKER_CERT_PATH: mend the one or the other`,
+  ],
+  [
+    /_ALERT_(BAD_CERTIFICATE|CERTIFICATE_REQUIRED|UNKNOWN_CA)/,
+    (place) => `Docker at ${place} does not accept our certificate: mend cert.pem and key.pem of DOCKER_CERT_PATH`,
+  ],
+  [/^ERR_OSSL_/, () => 'a file of DOCKER_CERT_PATH cannot be used: mend ca.pem, cert.pem or key.pem'],
+];
 
 /** No answer came, or it broke off. */
 export function transportFailure(error: unknown, place: string): ApiFailure {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const remedy = code === undefined ? undefined : REMEDIES[code];
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const [, remedy] = REMEDIES.find(([pattern]) => pattern.test(code)) ?? [];
   return new ApiFailure('away', remedy?.(place) ?? `Docker at ${place} cannot be reached: ${message}`);
 }
 

@@ -47,8 +47,7 @@ export class DockerApi {
   /** `socket` null: DOCKER_HOST and its kin decide. Throws an Error when those make no sense. */
   constructor(options: { readonly socket: string | null; readonly clock: Clock }) {
     this.clock = options.clock;
-    const docker = options.socket === null ? new Docker() : new Docker({ socketPath: options.socket });
-    this.modem = docker.modem as unknown as Modem;
+    this.modem = new Docker(options.socket === null ? {} : atSocket(options.socket)).modem as unknown as Modem;
     const { modem } = this;
     // A path without `unix://` is taken for a host without a name, and then for whatever listens on this machine.
     if (modem.host === '') throw new Error('DOCKER_HOST should be something like unix:///run/docker.sock or tcp://host:2375');
@@ -156,6 +155,10 @@ export class DockerApi {
     });
   }
 }
+
+/** The modem would still go to DOCKER_HOST, whose parts have to be taken away one by one. */
+const atSocket = (socketPath: string): Docker.DockerOptions =>
+  ({ socketPath, protocol: 'http', host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined }) as object;
 
 const isRefusal = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 400;
 const pathOf = (name: CallName, { id = '' }: CallOptions): string => CALLS[name].path.replace('{}', encodeURIComponent(id));

@@ -73,6 +73,19 @@ describe('no answer', () => {
     expect(failed('ECONNREFUSED').message).toBe('nothing listens on /run/d.sock: start Docker');
   });
 
+  it('over TLS says which file is to be mended', () => {
+    for (const code of ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'])
+      expect(failed(code).message).toMatch(
+        /^the certificate of Docker at \/run\/d\.sock is not signed by ca\.pem of DOCKER_CERT_PATH/,
+      );
+    // The first is what an engine of 20.10 answers to a certificate of another authority, as Node 24 has it.
+    for (const code of ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])
+      expect(failed(code).message).toBe(
+        'Docker at /run/d.sock does not accept our certificate: mend cert.pem and key.pem of DOCKER_CERT_PATH',
+      );
+    expect(failed('ERR_OSSL_UNSUPPORTED').message).toMatch(/^a file of DOCKER_CERT_PATH cannot be used/);
+  });
+
   it('says what the machine said otherwise', () => {
     expect(failed('ENOTFOUND').message).toBe('Docker at /run/d.sock cannot be reached: connect ENOTFOUND /run/d.sock');
   });

@@ -1,14 +1,18 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request } from 'node:http';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import type { CallName } from '../../src/swarm/calls.ts';
+import { type Fault, callOf, misbehave } from '../support/api-faults.ts';
 
 /**
- * A Docker socket that leads to the real one and can fail: all of it, or only the event stream, or just before one call.
- * Bytes of bodies pass as they are.
+ * A Docker socket that leads to the real one and can fail: all of it, or only the event stream, or just before one call, or
+ * at every call of a kind. Bytes of bodies pass as they are.
  */
 export class Relay {
   /** `METHOD /path` of every call, without the API version and the query. */
   readonly calls: string[] = [];
+  /** Such calls do not reach the engine, and are answered so. */
+  readonly faults = new Map<CallName, Fault>();
   private readonly path: string;
   private readonly engine: string;
   private server: Server | null = null;
@@ -56,6 +60,12 @@ export class Relay {
     const url = asked.url ?? '/';
     const call = `${asked.method ?? ''} ${url.replace(/^\/v[0-9.]+/, '').replace(/\?.*/, '')}`;
     this.calls.push(call);
+    const name = callOf(asked.method ?? '', url);
+    const fault = name === null ? undefined : this.faults.get(name);
+    if (fault !== undefined) {
+      misbehave(answer, fault);
+      return;
+    }
     const { before } = this;
     if (before?.call.test(call) === true) {
       this.before = null;
