@@ -70,6 +70,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           globalSetup: ['test/two-nodes/join.ts'],
+          env: { REVEILLE_TEST_AGENTS_ON: 'two' },
           hookTimeout: 120_000,
         },
       },

@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { docker } from '../lab/engine.ts';
+import { type EngineSpec, docker } from '../lab/engine.ts';
 import { type Lab, lab } from '../lab/lab.ts';
 import { runProgram } from '../lab/run-program.ts';
 import { type Daemon, type DaemonEvent, type Home, type Settings, it as daemonIt } from '../support/daemon.ts';
+import { agentsNode, onAgentsNode } from './agents-node.ts';
 
 /**
  * The real daemon on the lab's overlay, and the operator who deploys services for it with the docker command. Agents are
@@ -21,6 +22,8 @@ export interface Deployment {
   readonly replicas?: number;
   /** Put before the image on the command line. */
   readonly options?: readonly string[];
+  /** Instead of on the node of the agents. */
+  readonly placement?: readonly string[];
   /** A service that nobody can reach on the overlay. */
   readonly network?: boolean;
 }
@@ -40,6 +43,8 @@ let nextPort = 20_000;
 
 export class Stage {
   readonly lab: Lab = lab();
+  /** Where the agents run. */
+  readonly node: EngineSpec = agentsNode();
   readonly home: Home;
   /** Where agents find the daemon, also after it was started again. */
   readonly url: string;
@@ -66,6 +71,7 @@ export class Stage {
   /** With 0 replicas unless told otherwise. */
   async deploy(name: string, deployment: Deployment = {}): Promise<void> {
     const { program = WORKER, image = this.lab.images.base, env = {}, replicas = 0, options = [], network = true } = deployment;
+    const { placement = onAgentsNode() } = deployment;
     this.services.push(name);
     const environment = {
       PORT: String(PORT),
@@ -84,7 +90,7 @@ export class Stage {
     flags.push('--mount', `type=bind,source=${REPOSITORY},target=/repository,readonly`);
     for (const [variable, value] of Object.entries(environment)) flags.push('--env', `${variable}=${value}`);
     const command = program === null ? [] : ['node', `/repository/${program}`];
-    await this.docker('service', 'create', ...flags, ...options, image, ...command);
+    await this.docker('service', 'create', ...flags, ...placement, ...options, image, ...command);
   }
 
   /** A service that was deployed by other means goes with the others. */
@@ -146,7 +152,7 @@ export class Stage {
   /** Ids of the containers of the service that are there, ended ones among them when told so. */
   async containers(name: string, all = false): Promise<readonly string[]> {
     const filter = ['--filter', `label=com.docker.swarm.service.name=${name}`];
-    const text = await this.docker('ps', '--quiet', ...(all ? ['--all'] : []), ...filter);
+    const text = await docker(this.node, 'ps', '--quiet', ...(all ? ['--all'] : []), ...filter);
     return text.split('\n').filter(Boolean);
   }
 

@@ -20,11 +20,14 @@ describe('the second node', () => {
 
   it('runs a task that is reached over the overlay from the first', { timeout: 60_000 }, async () => {
     const place = ['--network', here.network, '--endpoint-mode', 'dnsrr', '--constraint', `node.hostname==${WORKER}`];
-    const flags = ['--quiet', '--no-resolve-image', '--name', 'probe', '--env', 'WHERE={{.Node.Hostname}}'];
-    // Not detached: resolves once the task has been running for five seconds.
+    const flags = ['--quiet', '--detach', '--no-resolve-image', '--name', 'probe', '--env', 'WHERE={{.Node.Hostname}}'];
     await docker(here.engine, 'service', 'create', ...flags, ...place, here.images.agent);
-    const script = `fetch('http://tasks.probe:8080/').then((reply) => reply.json()).then(({ WHERE }) => console.log(WHERE))`;
-    const asker = ['run', '--rm', '--network', here.network, here.images.base, 'node', '--eval', script];
+    const script = `
+      const ask = () => fetch('http://tasks.probe:8080/').then((reply) => reply.json(), () => null);
+      let answer = null;
+      while ((answer = await ask()) === null) await new Promise((done) => setTimeout(done, 100));
+      console.log(answer.WHERE);`;
+    const asker = ['run', '--rm', '--network', here.network, here.images.base, 'node', '--input-type=module', '--eval', script];
     expect(await docker(here.engine, ...asker)).toBe('two');
     expect(await docker(here.engine, 'ps', '--quiet', '--filter', 'name=probe')).toBe('');
   });
