@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
 import { runProgram } from '../lab/run-program.ts';
-import { Callers, outageMs } from './stack/callers.ts';
+import { Callers, outageMs, unfinished } from './stack/callers.ts';
 import { ADMIN_PORT, Deployed, PORT, until } from './stack/deployed.ts';
 import { type Adaptation, Operator } from './stack/operator.ts';
 import { commandBlock, commandBlocks } from './stack/page.ts';
@@ -22,7 +22,7 @@ const HELLO = 'hello.localhost';
 const GREETER = 'greeter.localhost';
 const SECRETS = ['/run/secrets/reveille_admin_token', '/run/secrets/reveille_secret'];
 /** Shorter than a wait for the end of a test, longer than a request of a busy machine. */
-const SHORT_IDLE = '3s';
+const SHORT_IDLE = '5s';
 
 /** Everything in which the lab differs from the machine that the pages are written for. */
 const build: Adaptation = {
@@ -221,15 +221,18 @@ describe('a daemon of the stack', () => {
   it('K: is upgraded as the guide says: what is under way is finished, it ends with 0, and no agent is touched', async () => {
     const preview = await previewOfHello();
     const agents = await stack.agents();
+    const [makeRelease = '', replaceDaemon = ''] = commandBlock(GUIDE, 'Upgrade the daemon', 'docker service update').split('\n');
+    await operator.type(makeRelease, [newRelease, build]);
     const callers = new Callers(PORT, GREETER, '/whoami');
     await callers.served(0);
     const old = await stack.container('reveille');
     const since = stack.soFar;
-    const underWay = stack.call(HELLO, '/slow?seconds=5');
-    await operator.type(commandBlock(GUIDE, 'Upgrade the daemon', 'docker service update'), [newRelease, build, detached]);
+    const underWay = unfinished(PORT, HELLO, '/echo');
+    await operator.type(replaceDaemon, [detached]);
+    await callers.refused();
+    expect(await underWay.finish()).toEqual([200, expect.stringContaining('whole!')]);
     const died = await stack.hears('container', 'reveille', 'die', since);
     expect(died.Actor).toMatchObject({ ID: old, Attributes: { exitCode: '0' } });
-    expect((await underWay).text).toMatch(/still awake *\n$/);
     await stack.hears('container', 'reveille', 'start', since);
     await callers.served(performance.now());
     const outcomes = await callers.stop();
@@ -259,7 +262,7 @@ describe('another config, deployed as the guide says', () => {
     const changed = text
       .replace(/^ {2}network: reveille\n/m, '  network: null\n')
       .replace('timeout: 60s', `timeout: ${SHORT_IDLE}`);
-    expect(changed.match(/network: null|timeout: 3s/g)).toHaveLength(2);
+    expect(changed.match(/network: null|timeout: 5s/g)).toHaveLength(2);
     writeFileSync(file, changed);
     operator.directory = directory;
     const since = stack.soFar;
@@ -277,9 +280,12 @@ describe('another config, deployed as the guide says', () => {
   });
 
   it('puts an agent to sleep that nobody calls, with the hostname that it had registered', async () => {
+    expect((await stack.call(preview)).status).toBe(200);
+    await stack.inState(HELLO, 'stopping');
+    // Before the task is told to end, which would take the hostname back by itself.
+    expect((await stack.call(preview)).json).toMatchObject({ status: 404 });
     await stack.inState(HELLO, 'sleeping');
     expect(await stack.containers('hello')).toEqual([]);
-    expect((await stack.call(preview)).json).toMatchObject({ status: 404 });
     expect(JSON.parse((await stack.fromOverlay('/admin/services', await adminToken())).text)).toEqual([]);
   });
 
