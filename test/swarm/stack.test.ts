@@ -178,7 +178,7 @@ describe('the containers of the stack', () => {
       tasks: [{ id: task, name: 'hello.1', node: lab().engine.name, on_leader: true }],
     });
     const preview = await previewOfHello();
-    expect((await stack.call(preview)).status).toBe(200);
+    await stack.awake(preview);
   });
 });
 
@@ -212,7 +212,7 @@ describe('a daemon of the stack', () => {
     const outcomes = await callers.stop();
     console.log(`killed: no answers for ${outageMs(outcomes.filter(({ ended }) => ended >= at))} ms`);
     expect(await stack.container('reveille')).not.toBe(Id);
-    expect((await stack.call(preview)).status).toBe(200);
+    await stack.awake(preview);
     expect(await direct.missingBytes).toBe(0);
     expect(await stack.agents()).toEqual(agents);
     for (const agent of ['hello', 'greeter']) expect(stack.heard('service', agent, 'update', since)).toEqual([]);
@@ -241,7 +241,7 @@ describe('a daemon of the stack', () => {
       new Set(),
     );
     expect((await stack.inspect('reveille')).Image).toBe(operator.variable('REVEILLE_IMAGE'));
-    expect((await stack.call(preview)).status).toBe(200);
+    await stack.awake(preview);
     expect(await stack.agents()).toEqual(agents);
     for (const agent of ['hello', 'greeter']) expect(stack.heard('service', agent, 'update', since)).toEqual([]);
   });
@@ -280,7 +280,7 @@ describe('another config, deployed as the guide says', () => {
   });
 
   it('puts an agent to sleep that nobody calls, with the hostname that it had registered', async () => {
-    expect((await stack.call(preview)).status).toBe(200);
+    await stack.awake(preview);
     await stack.inState(HELLO, 'stopping');
     // Before the task is told to end, which would take the hostname back by itself.
     expect((await stack.call(preview)).json).toMatchObject({ status: 404 });

@@ -65,7 +65,7 @@ export class Deployed {
   /** Calls as a client would who was told to come again, until it is let through. */
   awake(host: string): Promise<Reply> {
     return until(`${host} answers`, async () => {
-      const reply = await this.call(host, '/whoami');
+      const reply = await this.call(host);
       return reply.status === 200 ? reply : null;
     });
   }
