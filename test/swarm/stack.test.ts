@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
 import { runProgram } from '../lab/run-program.ts';
-import { Callers, outageMs, unfinished } from './stack/callers.ts';
+import { Callers, unfinished } from './stack/callers.ts';
 import { ADMIN_PORT, Deployed, PORT, until } from './stack/deployed.ts';
 import { type Adaptation, Operator } from './stack/operator.ts';
 import { commandBlock, commandBlocks } from './stack/page.ts';
@@ -202,15 +202,13 @@ describe('a daemon of the stack', () => {
     await callers.served(0);
     const { Id, State } = await stack.inspect('reveille');
     const since = stack.soFar;
-    const at = performance.now();
     process.kill(State.Pid, 'SIGKILL');
     const died = await stack.hears('container', 'reveille', 'die', since);
     expect(died.Actor).toMatchObject({ ID: Id, Attributes: { exitCode: '137' } });
     expect(await cut).toBeInstanceOf(Error);
     await stack.hears('container', 'reveille', 'start', since);
     await callers.served(performance.now());
-    const outcomes = await callers.stop();
-    console.log(`killed: no answers for ${outageMs(outcomes.filter(({ ended }) => ended >= at))} ms`);
+    await callers.stop();
     expect(await stack.container('reveille')).not.toBe(Id);
     await stack.awake(preview);
     expect(await direct.missingBytes).toBe(0);
@@ -236,7 +234,6 @@ describe('a daemon of the stack', () => {
     await stack.hears('container', 'reveille', 'start', since);
     await callers.served(performance.now());
     const outcomes = await callers.stop();
-    console.log(`upgraded: no answers for ${outageMs(outcomes)} ms`);
     expect(new Set(outcomes.map(({ what }) => what)).difference(new Set([200, 503, 'ECONNREFUSED', 'ECONNRESET']))).toEqual(
       new Set(),
     );

@@ -3,10 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { call } from '../../support/call.ts';
 import { Recording } from '../../support/recording.ts';
 
-/** One request: when it began and ended, and the status or the reason why there was none. */
+/** One request: when it began, and the status or the reason why there was none. */
 export interface Outcome {
   readonly began: number;
-  readonly ended: number;
   readonly what: number | string;
 }
 
@@ -27,7 +26,7 @@ export class Callers {
           ({ status }) => status,
           (error: unknown) => (error as NodeJS.ErrnoException).code ?? (error as Error).message,
         );
-        this.outcomes.push({ began, ended: performance.now(), what });
+        this.outcomes.push({ began, what });
         await pause(PAUSE_MS);
       }
     });
@@ -76,13 +75,4 @@ export function unfinished(port: number, host: string, path: string): Unfinished
       return answered;
     },
   };
-}
-
-/** From the beginning of the first request that got nothing to the first answer after the last of them. */
-export function outageMs(outcomes: readonly Outcome[]): number {
-  const failed = outcomes.filter(({ what }) => what !== 200);
-  const from = Math.min(...failed.map(({ began }) => began));
-  const last = Math.max(...failed.map(({ began }) => began));
-  const back = Math.min(...outcomes.filter(({ began, what }) => what === 200 && began > last).map(({ ended }) => ended));
-  return failed.length === 0 ? 0 : Math.round(back - from);
 }
