@@ -10,8 +10,8 @@ export function withReplicas(spec: ApiServiceSpec, replicas: number): ApiService
 
 /** Docker fills in one replica where a spec leaves it out. Null: the service is not one that can be scaled. */
 export function replicasOf(spec: ApiServiceSpec): number | null {
-  const replicated = spec.Mode?.Replicated;
-  return replicated === undefined ? null : (replicated.Replicas ?? 1);
+  const replicated = spec.Mode?.Replicated ?? null;
+  return replicated === null ? null : (replicated.Replicas ?? 1);
 }
 
 /** Whether the image is named so that Swarm need not ask a registry which one it is. */
