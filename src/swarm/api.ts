@@ -42,6 +42,8 @@ export interface ApiServiceSpec {
 
 export interface ApiService extends ApiMeta {
   readonly Spec?: ApiServiceSpec;
+  /** Of a rolling update; absent where there was none. */
+  readonly UpdateStatus?: { readonly State?: string };
 }
 
 export interface ApiTask extends ApiMeta {

@@ -38,7 +38,7 @@ export class Listings {
   /** Of every service that there is, by name and by id. */
   async all(): Promise<(service: string) => Found> {
     const services = await this.api.call<readonly ApiService[]>('services');
-    const tasks = Map.groupBy(await this.api.call<readonly ApiTask[]>('tasks'), ({ ServiceID }) => ServiceID);
+    const tasks = Map.groupBy(await this.everyTask(), ({ ServiceID }) => ServiceID);
     const found = new Map<string, Listing>();
     for (const service of services) {
       const listing = { service, tasks: tasks.get(service.ID) ?? [] };
@@ -55,6 +55,11 @@ export class Listings {
       if (error instanceof ApiFailure && error.kind === 'missing') return null;
       throw error;
     }
+  }
+
+  /** Those of removed services too. */
+  everyTask(): Promise<readonly ApiTask[]> {
+    return this.api.call('tasks');
   }
 
   tasks(service: ApiService): Promise<readonly ApiTask[]> {

@@ -12,8 +12,9 @@ import { OrderQueue } from './order-queue.ts';
 import { Orders } from './orders.ts';
 import type { Reach } from './reach.ts';
 import { RemoteService } from './remote-service.ts';
+import { Predecessors } from './predecessors.ts';
 import { Replacements } from './replacements.ts';
-import { type Knowledge, type Listing, type Sighting, sightingOf } from './sighting.ts';
+import { type Knowledge, type Listing, type Sighting, beside, sightingOf } from './sighting.ts';
 
 /**
  * One agent as a Swarm service: what was listed of it last, when to look again, and what is told of it. A look at Swarm takes
@@ -58,6 +59,7 @@ export class SwarmService {
   private readonly remote: RemoteService;
   private readonly memory = new Memory();
   private readonly replacements = new Replacements();
+  private readonly predecessors = new Predecessors();
   private readonly queue: OrderQueue;
   private readonly orders: Orders;
   /** Null: nothing is known yet. `service` null: there is none. */
@@ -147,6 +149,7 @@ export class SwarmService {
   take(found: Found, look: Look): void {
     if (this.isOvertaken(look) || look.number <= this.applied) return;
     this.applied = look.number;
+    this.predecessors.follow(this.listing, found);
     this.listing = found;
     if (this.released) return;
     if (found.service !== null) this.learn(found);
@@ -190,6 +193,7 @@ export class SwarmService {
   private async look(): Promise<boolean> {
     const look = this.beginLook();
     const found = await this.ground.listings.of(this.name);
+    await this.predecessors.look(this.ground.listings);
     this.complaint = null;
     this.take(found, look);
     return !this.isOvertaken(look);
@@ -247,9 +251,11 @@ export class SwarmService {
   private sighting(): Sighting {
     const { listing } = this;
     assert(listing !== null, 'a service is looked at before it is described');
-    if (listing.service !== null) return sightingOf(listing, this.knowledge());
-    const nothing = { wanted: 0, tasks: [], converging: false, lastExit: null };
-    return { observation: { ...nothing, obstacle: this.remote.missing }, unsettled: false, elsewhere: false };
+    const knowledge = this.knowledge();
+    const { left } = this.predecessors;
+    if (listing.service !== null) return beside(left, sightingOf(listing, knowledge), knowledge);
+    const nothing = { wanted: 0, tasks: [], converging: false, lastExit: null, obstacle: this.remote.missing };
+    return beside(left, { observation: nothing, unsettled: false, elsewhere: false }, knowledge);
   }
 
   private knowledge(): Knowledge {

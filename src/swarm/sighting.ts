@@ -61,11 +61,12 @@ export const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEnter
  * whether another one comes; and a task that is to be removed and is still listed keeps its slot: under the restart policy
  * `none` an order to fill it would be lost.
  */
-export function isOver(task: ApiTask, { nodes }: Knowledge): boolean {
-  if (!isToldToEnd(task)) return false;
-  // The end of a task on a node that is down is never entered. Swarm has given the node up, and so do we.
-  return (isEntered(task) && task.DesiredState !== 'remove') || nodes.get(task.NodeID ?? '')?.Status?.State === 'down';
+export function isOver(task: ApiTask, knowledge: Knowledge): boolean {
+  return isToldToEnd(task) && ((isEntered(task) && task.DesiredState !== 'remove') || isOnDeadNode(task, knowledge));
 }
+
+/** The end of a task on a node that is down is never entered. Swarm has given the node up, and so do we. */
+const isOnDeadNode = ({ NodeID: node = '' }: ApiTask, { nodes }: Knowledge): boolean => nodes.get(node)?.Status?.State === 'down';
 
 /** Swarm has entered that it ended without having been told to. */
 export function endedByItself(task: ApiTask, { victims }: Knowledge): boolean {
@@ -98,8 +99,24 @@ export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
       ...(obstacle === null ? {} : { obstacle }),
     },
     // More than are wanted: Swarm has yet to say which of them go.
-    unsettled: converging || live.length > wanted || shown.some((task) => task.state === 'ending'),
+    unsettled: converging || isRolling(service) || live.length > wanted || shown.some((task) => task.state === 'ending'),
     elsewhere: present.some(({ NodeID }) => NodeID !== knowledge.ownNode),
+  };
+}
+
+/** Swarm is about to replace tasks, one after the other, and tells nobody which is next. */
+const isRolling = ({ UpdateStatus: update }: ApiService): boolean =>
+  update?.State === 'updating' || update?.State === 'rollback_started';
+
+/** Nothing may be started beside what a service of the same name has left (predecessors.ts), until it has ended. */
+export function beside(left: readonly ApiTask[], sighting: Sighting, knowledge: Knowledge): Sighting {
+  const present = left.filter((task) => !hasEnded(task, knowledge) && !isOnDeadNode(task, knowledge));
+  if (present.length === 0) return sighting;
+  const ending = present.map((task) => shownTask(task, false, knowledge));
+  return {
+    ...sighting,
+    observation: { ...sighting.observation, tasks: [...sighting.observation.tasks, ...ending] },
+    unsettled: true,
   };
 }
 

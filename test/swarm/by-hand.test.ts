@@ -94,6 +94,24 @@ describe.concurrent('by hand', () => {
     expect(await daemon.view('removed')).not.toHaveProperty('problem');
   });
 
+  it('removed and deployed again in one breath, it waits for the copy that still runs', async ({ stage }) => {
+    await stage.deploy('renewed');
+    const daemon = await stage.start({ renewed: long });
+    const old = await wake(daemon, 'renewed');
+    await stage.docker('service', 'rm', 'renewed');
+    await stage.deploy('renewed');
+    let most = 0;
+    let over = false;
+    const watching = (async (): Promise<void> => {
+      while (!over) most = Math.max(most, (await stage.containers('renewed')).length);
+    })();
+    await daemon.event('agent.sleep', 'renewed');
+    expect(await wake(daemon, 'renewed')).not.toBe(old);
+    over = true;
+    await watching;
+    expect(most).toBe(1);
+  });
+
   it('a rolling update that starts the new task first, with a health check of Docker, is not noticed by callers', async ({
     stage,
   }) => {

@@ -71,6 +71,7 @@ export class Relay {
       this.before = null;
       await before.act();
     }
+    const body = Buffer.concat(await asked.toArray());
     const outgoing = request({ socketPath: this.engine, method: asked.method, path: url, headers: asked.headers, agent: false });
     outgoing.on('response', (response) => {
       answer.writeHead(response.statusCode ?? 500, response.rawHeaders);
@@ -84,6 +85,7 @@ export class Relay {
       outgoing.destroy();
     });
     if (call === 'GET /events') this.events.add(answer);
-    asked.pipe(outgoing);
+    // At once: the engine answers and hangs up as soon as it has the last byte, and whoever then writes even nothing gets EPIPE.
+    outgoing.end(body);
   }
 }
