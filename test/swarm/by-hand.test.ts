@@ -105,10 +105,10 @@ describe.concurrent('by hand', () => {
     const watching = (async (): Promise<void> => {
       while (!over) most = Math.max(most, (await stage.containers('renewed')).length);
     })();
-    await daemon.event('agent.sleep', 'renewed');
-    expect(await wake(daemon, 'renewed')).not.toBe(old);
-    over = true;
+    const again = daemon.event('agent.sleep', 'renewed').then(() => wake(daemon, 'renewed'));
+    const fresh = await again.finally(() => (over = true));
     await watching;
+    expect(fresh).not.toBe(old);
     expect(most).toBe(1);
   });
 

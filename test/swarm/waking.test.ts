@@ -69,10 +69,12 @@ describe.concurrent('waking on Swarm', () => {
     const call = await daemon.call('quick');
     expect([call.status, call.json.status]).toEqual([503, 'stopping']);
     let most = 0;
-    const ready = daemon.event('agent.ready', 'quick', daemon.lastEvent);
     let over = false;
-    void ready.finally(() => (over = true));
-    while (!over) most = Math.max(most, (await stage.containers('quick')).length);
+    const watching = (async (): Promise<void> => {
+      while (!over) most = Math.max(most, (await stage.containers('quick')).length);
+    })();
+    await daemon.event('agent.ready', 'quick', daemon.lastEvent).finally(() => (over = true));
+    await watching;
     expect(most).toBe(1);
     const fresh = (await daemon.call('quick')).json;
     expect(fresh.task).not.toBe(old);
