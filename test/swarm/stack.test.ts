@@ -6,7 +6,7 @@ import { buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
 import { runProgram } from '../lab/run-program.ts';
 import { Callers, unfinished } from './stack/callers.ts';
-import { ADMIN_PORT, Deployed, PORT, until } from './stack/deployed.ts';
+import { ADMIN_PORT, Deployed, type DockerEvent, PORT, until } from './stack/deployed.ts';
 import { type Adaptation, Operator } from './stack/operator.ts';
 import { commandBlock, commandBlocks } from './stack/page.ts';
 
@@ -45,6 +45,7 @@ const detached: Adaptation = {
   from: 'docker service update',
   to: 'docker service update --quiet --detach',
 };
+const anotherName: Adaptation = { why: 'another test has that one', from: 'CONFIG=_2', to: 'CONFIG=_3' };
 
 let scratch: string;
 let operator: Operator;
@@ -56,6 +57,21 @@ async function previewOfHello(): Promise<string> {
   const reply = await stack.call(HELLO, '/preview', { method: 'POST' });
   expect(reply.status, reply.text).toBe(200);
   return reply.json.hostname;
+}
+
+/** Deploys the stack with another config, as the guide says. `changes`: how many places of it are changed. */
+async function deployConfig(change: (text: string) => string, changes: number, more: readonly Adaptation[] = []): Promise<void> {
+  const directory = mkdtempSync(join(scratch, 'changed-'));
+  for (const path of ['stack.yml', 'deploy']) cpSync(join(CHECKOUT, path), join(directory, path), { recursive: true });
+  const file = join(directory, 'deploy/orchestrator.swarm.yaml');
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const changed = change(lines.join('\n')).split('\n');
+  expect(changed.filter((line, index) => line !== lines[index])).toHaveLength(changes);
+  writeFileSync(file, changed.join('\n'));
+  operator.directory = directory;
+  const [numbersInForce = ''] = commandBlock(GUIDE, 'What others do to a live agent', 'export HELLO_REPLICAS').split('\n');
+  await operator.type(numbersInForce);
+  await operator.type(commandBlock(GUIDE, 'Config', 'docker stack deploy'), more);
 }
 
 const adminToken = (): Promise<string> => stack.exec('reveille', 'cat', '/run/secrets/reveille_admin_token');
@@ -163,7 +179,7 @@ describe('the containers of the stack', () => {
       ...services.map(async (service) => stack.docker('inspect', await stack.container(service))),
       ...services.map(async (service) => stack.docker('top', await stack.container(service))),
       ...services.map((service) => stack.docker('service', 'inspect', `reveille_${service}`)),
-      ...services.map((service) => stack.docker('service', 'logs', `reveille_${service}`)),
+      ...services.map((service) => stack.log(service)),
     ]);
     expect(words.filter((secret) => said.some((text) => text.includes(secret)))).toEqual([]);
   });
@@ -252,20 +268,9 @@ describe('another config, deployed as the guide says', () => {
   beforeAll(async () => {
     preview = await previewOfHello();
     before = await stack.agents();
-    const directory = join(scratch, 'changed');
-    for (const path of ['stack.yml', 'deploy']) cpSync(join(CHECKOUT, path), join(directory, path), { recursive: true });
-    const file = join(directory, 'deploy/orchestrator.swarm.yaml');
-    const text = readFileSync(file, 'utf8');
-    const changed = text
-      .replace(/^ {2}network: reveille\n/m, '  network: null\n')
-      .replace('timeout: 60s', `timeout: ${SHORT_IDLE}`);
-    expect(changed.match(/network: null|timeout: 5s/g)).toHaveLength(2);
-    writeFileSync(file, changed);
-    operator.directory = directory;
     const since = stack.soFar;
-    const [numbersInForce = ''] = commandBlock(GUIDE, 'What others do to a live agent', 'export HELLO_REPLICAS').split('\n');
-    await operator.type(numbersInForce);
-    await operator.type(commandBlock(GUIDE, 'Config', 'docker stack deploy'));
+    const shortIdle = (text: string): string => text.replace('timeout: 60s', `timeout: ${SHORT_IDLE}`);
+    await deployConfig((text) => shortIdle(text).replace(/^ {2}network: reveille\n/m, '  network: null\n'), 2);
     await stack.hears('container', 'reveille', 'die', since);
     await stack.hears('container', 'reveille', 'start', since);
     after = await stack.agents();
@@ -296,6 +301,17 @@ describe('another config, deployed as the guide says', () => {
     await stack.awake(HELLO);
     expect(stack.heard('service', 'hello', 'update', since).map(({ Actor }) => Actor.Attributes['replicas.new'])).toEqual(['1']);
     expect(stack.heard('container', 'hello', 'start', since)).toHaveLength(1);
+  });
+
+  it('with a mistake in it is named in the log and rolled back, and no agent is touched', async () => {
+    const agents = await stack.containers('greeter');
+    const since = stack.soFar;
+    await deployConfig((text) => text.replace('\nengine: swarm\n', '\nenginee: swarm\n'), 1, [anotherName]);
+    const ended = ({ Action, Actor }: DockerEvent): boolean => Action === 'die' && Actor.Attributes['exitCode'] === '78';
+    await stack.events.first('an end with 78', ended, since);
+    await stack.awake(GREETER);
+    expect(await stack.log('reveille')).toContain('enginee is not a known key');
+    expect(await stack.containers('greeter')).toEqual(agents);
   });
 });
 

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { docker } from '../../lab/engine.ts';
 import { type Foothold, makeFoothold } from '../../lab/foothold.ts';
 import { lab } from '../../lab/lab.ts';
+import { runProgram } from '../../lab/run-program.ts';
 import { type Call, type Reply, call } from '../../support/call.ts';
 import { Recording } from '../../support/recording.ts';
 
@@ -103,6 +104,12 @@ export class Deployed {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   async inspect(service: string): Promise<any> {
     return JSON.parse(await this.docker('inspect', await this.container(service)))[0];
+  }
+
+  /** What the tasks of a service have written, of the past too, to either output. */
+  log(service: string): Promise<string> {
+    const script = 'exec docker --host "$1" service logs "$2" 2>&1';
+    return runProgram(['sh', '-c', script, 'sh', `unix://${lab().engine.socket}`, `${STACK}_${service}`]);
   }
 
   /** Events of a service's containers, or of the service itself, from a position on. */
