@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type EngineSpec, docker } from '../lab/engine.ts';
 import { type Lab, lab } from '../lab/lab.ts';
@@ -29,6 +30,7 @@ export interface Deployment {
 }
 
 export interface ServiceUpdate {
+  readonly service: string;
   /** Milliseconds since 1970, by the engine's clock, which is ours. */
   readonly at: number;
   readonly replicas: readonly [from: number, to: number] | null;
@@ -38,6 +40,7 @@ const REPOSITORY = resolve(import.meta.dirname, '../..');
 export const WORKER = 'test/swarm/agents/worker.ts';
 export const PORT = 8080;
 const PATIENCE_MS = 40_000;
+const UPDATES = { type: ['service'], event: ['update'] };
 /** In the foothold's network namespace, where nobody else is. */
 let nextPort = 20_000;
 
@@ -53,9 +56,12 @@ export class Stage {
   private readonly services: string[] = [];
   private readonly secrets: string[] = [];
   private readonly since = Date.now() / 1000;
+  private readonly told = new Map<string, ServiceUpdate>();
+  private readonly events: ClientRequest;
 
   constructor(home: Home) {
     this.home = home;
+    this.events = this.follow();
     this.url = `http://${this.lab.foothold.overlayAddress}:${this.ports[1]}`;
   }
 
@@ -131,17 +137,33 @@ export class Stage {
 
   /** What Swarm was told of this service since the test began, by the engine's own events. */
   async updates(name: string): Promise<readonly ServiceUpdate[]> {
-    const window = ['--since', String(this.since), '--until', String(Date.now() / 1000)];
-    const filters = ['--filter', 'type=service', '--filter', 'event=update', '--filter', `service=${name}`];
-    const text = await this.docker('events', ...window, ...filters, '--format', '{{json .}}');
-    return text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => {
-        const { timeNano, Actor } = JSON.parse(line);
-        const { 'replicas.old': from, 'replicas.new': to } = Actor.Attributes;
-        return { at: timeNano / 1e6, replicas: to === undefined ? null : [Number(from), Number(to)] };
-      });
+    // The engine keeps no more than 256 events, so they are followed; those on their way are among the ones it keeps.
+    const window = ['--since', String(this.since), '--until', String(Date.now() / 1000), '--format', '{{json .}}'];
+    const filters = Object.entries(UPDATES).flatMap(([key, [value = '']]) => ['--filter', `${key}=${value}`]);
+    for (const line of (await this.docker('events', ...window, ...filters)).split('\n')) this.heard(line);
+    return [...this.told.values()].filter((update) => update.service === name).sort((one, other) => one.at - other.at);
+  }
+
+  private follow(): ClientRequest {
+    const path = `/events?since=${this.since}&filters=${encodeURIComponent(JSON.stringify(UPDATES))}`;
+    const stream = request({ socketPath: this.lab.engine.socket, path, agent: false }, (response) => {
+      const lines = createInterface(response);
+      // It ends with the engine, which some tests end, and with the test.
+      lines.on('error', () => undefined);
+      response.on('error', () => undefined);
+      lines.on('line', (line) => this.heard(line));
+    });
+    stream.on('error', () => undefined);
+    stream.end();
+    return stream;
+  }
+
+  private heard(line: string): void {
+    if (line === '') return;
+    const { timeNano, Actor } = JSON.parse(line);
+    const { name: service, 'replicas.old': from, 'replicas.new': to } = Actor.Attributes;
+    const replicas = to === undefined ? null : ([Number(from), Number(to)] as const);
+    this.told.set(`${service} ${timeNano}`, { service, at: timeNano / 1e6, replicas });
   }
 
   /** How many replicas Swarm has been told to run. */
@@ -170,6 +192,7 @@ export class Stage {
   }
 
   async dispose(): Promise<void> {
+    this.events.destroy();
     // Some of them a test may have removed itself.
     if (this.services.length > 0) await this.docker('service', 'rm', ...this.services).catch(() => undefined);
     if (this.secrets.length > 0) await this.docker('secret', 'rm', ...this.secrets);
