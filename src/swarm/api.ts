@@ -35,6 +35,7 @@ export interface ApiServiceSpec {
   readonly Mode?: { readonly Replicated?: { readonly Replicas?: number }; readonly [mode: string]: unknown };
   readonly TaskTemplate?: {
     readonly ContainerSpec?: { readonly Image?: string; readonly StopGracePeriod?: number };
+    readonly RestartPolicy?: { readonly Condition?: string };
     readonly Networks?: readonly { readonly Target?: string }[];
   };
   readonly Networks?: readonly { readonly Target?: string }[];

@@ -13,10 +13,10 @@ import {
   type Knowledge,
   type Listing,
   hasEnded,
-  isBeingCleared,
   isEntered,
   isOver,
   isToldToEnd,
+  keepsSlot,
   liveIn,
   slotsLeftEmpty,
 } from './sighting.ts';
@@ -163,7 +163,7 @@ export class Orders {
     const empty = replicas > live && slotsLeftEmpty({ service, tasks }, knowledge()) > 0;
     // Swarm takes them for filled until it was told of fewer.
     if (empty) await remote.write(service, live);
-    if (empty || (replicas > live && tasks.some(isBeingCleared))) await remote.fill(replicas);
+    if (empty || (replicas > live && tasks.some((task) => keepsSlot(task, service)))) await remote.fill(replicas);
     else await remote.write(service, replicas);
   }
 

@@ -6,7 +6,7 @@ import { ApiFailure } from './api-failure.ts';
 import type { ApiService, ApiTask } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
 import type { Listings } from './listings.ts';
-import { isBeingCleared } from './sighting.ts';
+import { keepsSlot } from './sighting.ts';
 import { stopGraceSeconds, withReplicas } from './spec.ts';
 
 /** The calls that concern one service, each of them whole. Nothing is remembered here but which containers were told to stop. */
@@ -18,7 +18,7 @@ export interface RemoteGround {
 }
 
 /** What is not cleared away by then will not be; the order goes out all the same. */
-const CLEARED_WITHIN = millisOf(3000);
+const CLEARED_WITHIN = millisOf(5000);
 const CLEARING_POLL_MS = 20;
 /** Beyond the time that a task has to end. */
 const STOP_PATIENCE_MS = 10_000;
@@ -60,12 +60,13 @@ export class RemoteService {
     await this.ground.api.call('update', { id: service.ID, query: { version: service.Version?.Index }, body });
   }
 
-  /** More than there are, once Swarm has cleared away what ended: under the restart policy `none` the order would be lost. */
+  /** More than there are, once Swarm has cleared away what keeps a slot: the order would be lost. */
   async fill(replicas: number): Promise<void> {
     const { clock } = this.ground;
     const limit = after(clock.now(), CLEARED_WITHIN);
     const service = await this.existing();
-    while ((await this.tasks(service)).some(isBeingCleared) && clock.now() < limit) await this.pause(CLEARING_POLL_MS);
+    const blocks = (task: ApiTask): boolean => keepsSlot(task, service);
+    while ((await this.tasks(service)).some(blocks) && clock.now() < limit) await this.pause(CLEARING_POLL_MS);
     await this.write(await this.existing(), replicas);
   }
 

@@ -14,7 +14,7 @@ import type { Reach } from './reach.ts';
 import { RemoteService } from './remote-service.ts';
 import { Predecessors } from './predecessors.ts';
 import { Replacements } from './replacements.ts';
-import { type Knowledge, type Listing, type Sighting, beside, sightingOf } from './sighting.ts';
+import { type Knowledge, type Listing, type Sighting, beside, nothingBut, sightingOf } from './sighting.ts';
 
 /**
  * One agent as a Swarm service: what was listed of it last, when to look again, and what is told of it. A look at Swarm takes
@@ -252,10 +252,8 @@ export class SwarmService {
     const { listing } = this;
     assert(listing !== null, 'a service is looked at before it is described');
     const knowledge = this.knowledge();
-    const { left } = this.predecessors;
-    if (listing.service !== null) return beside(left, sightingOf(listing, knowledge), knowledge);
-    const nothing = { wanted: 0, tasks: [], converging: false, lastExit: null, obstacle: this.remote.missing };
-    return beside(left, { observation: nothing, unsettled: false, elsewhere: false }, knowledge);
+    const seen = listing.service === null ? nothingBut(this.remote.missing) : sightingOf(listing, knowledge);
+    return beside(this.predecessors.left, seen, knowledge);
   }
 
   private knowledge(): Knowledge {

@@ -2,7 +2,7 @@ import type { Address, Observation, Task, Workload } from '../ports/engine.ts';
 import { parseRfc3339, wallTimeOf } from '../std/time.ts';
 import type { ApiNode, ApiService, ApiTask } from './api.ts';
 import { type Reach, addressOn, obstacleOf } from './reach.ts';
-import { replicasOf } from './spec.ts';
+import { neverRestarts, replicasOf } from './spec.ts';
 
 /**
  * A service and its tasks, as Swarm lists them, put into the words of the port. Pure: the same listing and the same knowledge
@@ -51,18 +51,26 @@ export const isToldToEnd = (task: ApiTask): boolean => LEAVING.has(task.DesiredS
 const stateOf = (task: ApiTask): string => task.Status?.State ?? 'new';
 const indexOf = ({ Version }: ApiTask | ApiService): number => Version?.Index ?? 0;
 
-/** It has ended and is about to be taken off the list. */
-export const isBeingCleared = (task: ApiTask): boolean => isEntered(task) && task.DesiredState === 'remove';
+/**
+ * It keeps its slot for as long as it is listed, and an order to fill that would be lost: because it is about to be taken off
+ * the list, and under the restart policy `none` also before its end is entered.
+ */
+export function keepsSlot(task: ApiTask, { Spec: spec }: ApiService): boolean {
+  return task.DesiredState === 'remove' && (isEntered(task) || neverRestarts(spec ?? {}));
+}
+
 /** Its container has ended, or never will have one. */
 export const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEntered(task) || died.has(task.ID);
 
 /**
- * Nothing of it runs any more, as far as anybody can know, and Swarm has settled what follows. Until then nobody could say
- * whether another one comes; and a task that is to be removed and is still listed keeps its slot: under the restart policy
- * `none` an order to fill it would be lost.
+ * Nothing of it runs any more, as far as anybody can know, and it is settled what follows: until Swarm has told it to end nobody
+ * could say whether another one comes. The end of its container is believed at once. Swarm may be waiting to stop what has
+ * ended long ago, and enter it three seconds later.
  */
 export function isOver(task: ApiTask, knowledge: Knowledge): boolean {
-  return isToldToEnd(task) && ((isEntered(task) && task.DesiredState !== 'remove') || isOnDeadNode(task, knowledge));
+  if (!isToldToEnd(task)) return false;
+  if (knowledge.died.has(task.ID) || isOnDeadNode(task, knowledge)) return true;
+  return isEntered(task) && task.DesiredState !== 'remove';
 }
 
 /** The end of a task on a node that is down is never entered. Swarm has given the node up, and so do we. */
@@ -82,14 +90,17 @@ export function liveIn(tasks: readonly ApiTask[], knowledge: Knowledge): ApiTask
 export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
   const { service, tasks } = listing;
   const { workload } = knowledge;
+  const obstacle = obstacleOf(service, workload, knowledge.reach);
+  const replicas = replicasOf(service.Spec ?? {});
+  // What cannot be put to sleep is not woken either: served until it is idle, it would be neither from then on.
+  if (obstacle !== null && workload.policy === 'on-demand' && replicas === null) return nothingBut(obstacle);
   const present = tasks.filter((task) => !isOver(task, knowledge));
   const live = liveIn(tasks, knowledge);
-  const wanted = replicasOf(service.Spec ?? {}) ?? live.length;
+  const wanted = replicas ?? live.length;
   const lost = tasks.filter((task) => isLost(task, indexOf(service), knowledge));
   const shown = present.map((task) => shownTask(task, live.includes(task), knowledge)).sort((a, b) => a.slot - b.slot);
   const starting = shown.some((task) => task.state === 'starting');
   const converging = starting || wanted - emptySlots(lost, live) > live.length;
-  const obstacle = obstacleOf(service, workload, knowledge.reach);
   return {
     observation: {
       wanted,
@@ -102,6 +113,12 @@ export function sightingOf(listing: Listing, knowledge: Knowledge): Sighting {
     unsettled: converging || isRolling(service) || live.length > wanted || shown.some((task) => task.state === 'ending'),
     elsewhere: present.some(({ NodeID }) => NodeID !== knowledge.ownNode),
   };
+}
+
+/** Nothing of it is there for us, and this is why. */
+export function nothingBut(obstacle: string): Sighting {
+  const observation = { wanted: 0, tasks: [], converging: false, lastExit: null, obstacle };
+  return { observation, unsettled: false, elsewhere: false };
 }
 
 /** Swarm is about to replace tasks, one after the other, and tells nobody which is next. */

@@ -14,6 +14,9 @@ export function replicasOf(spec: ApiServiceSpec): number | null {
   return replicated === null ? null : (replicated.Replicas ?? 1);
 }
 
+/** Swarm brings no task for one that ended. */
+export const neverRestarts = (spec: ApiServiceSpec): boolean => spec.TaskTemplate?.RestartPolicy?.Condition === 'none';
+
 /** Whether the image is named so that Swarm need not ask a registry which one it is. */
 export function isPinned(image: string): boolean {
   return image.includes('@sha256:') || image.startsWith('sha256:') || /^[0-9a-f]{64}$/.test(image);

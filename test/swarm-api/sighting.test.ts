@@ -203,12 +203,23 @@ describe('slots that Swarm leaves empty', () => {
   });
 });
 
-it('a service that is not replicated is as many as live, and what stands in the way is said', () => {
-  const global = { ...service(0), Spec: { Name: 'kai', Mode: { Global: {} } } };
-  expect(seen({ service: global, tasks: [task()] })).toMatchObject({
-    wanted: 1,
+it('a service that is not replicated is nothing for an agent on demand, and as many as live for one that is always on', () => {
+  const global = { ...service(0), Spec: { ...service(0).Spec, Mode: { Global: {} } } };
+  expect(seen({ service: global, tasks: [task()] })).toEqual({
+    wanted: 0,
+    tasks: [],
+    converging: false,
+    lastExit: null,
     obstacle: 'service kai is global: only a replicated service can be put to sleep',
   });
+  const alwaysOn = { workload: { ...workload, policy: 'always-on' } } as const;
+  expect(seen({ service: global, tasks: [task()] }, alwaysOn)).toMatchObject({ wanted: 1, tasks: [{ state: 'running' }] });
+});
+
+it('what was told to end is over with its container, however late Swarm enters that', () => {
+  const leaving = task({ state: 'running', desired: 'remove' });
+  expect(isOver(leaving, knowledge())).toBe(false);
+  expect(isOver(leaving, knowledge({ died: new Map([[leaving.ID, '143']]) }))).toBe(true);
 });
 
 it('nothing is over of which nobody has said that it is to end', () => {

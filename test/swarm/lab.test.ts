@@ -29,8 +29,13 @@ async function taskAddress(service: string): Promise<string> {
 }
 
 /** What a program that stands there gets from this address. */
+/** Asks again until it listens: Swarm says that a task runs before its program does. */
 const fetchFrom = (prefix: readonly string[], url: string): Promise<string> => {
-  const script = `fetch(${JSON.stringify(url)}).then((reply) => reply.text()).then(console.log)`;
+  const script = `const ask = () => fetch(${JSON.stringify(url)}).then((reply) => reply.text()).then(console.log, (error) => {
+    if (error.cause?.code !== 'ECONNREFUSED') throw error;
+    setTimeout(ask, 20);
+  });
+  void ask();`;
   return runProgram([...prefix, process.execPath, '--eval', script]);
 };
 

@@ -15,8 +15,6 @@ interface Trouble {
   readonly detail: RegExp;
   /** Known without anybody having called. */
   readonly atOnce?: boolean;
-  /** It runs all the same, and is served. */
-  readonly serves?: boolean;
 }
 
 const MISSING = `sha256:${'0'.repeat(64)}`;
@@ -36,7 +34,6 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
     code: 'start-failed',
     detail: /^service global is global: only a replicated service can be put to sleep$/,
     atOnce: true,
-    serves: true,
   },
   apart: {
     title: 'a service that is not on the network',
@@ -114,18 +111,11 @@ describe.concurrent('trouble', () => {
         const said = daemon.run.log.filter(({ msg, agent }) => msg === 'the engine cannot run the agent' && agent === name);
         expect(said).toMatchObject([{ level: 'warn', detail: expect.stringMatching(detail) }]);
       }
-      if (trouble.serves === true) {
-        expect((await daemon.wake(name)).status).toBe(200);
-      } else {
-        const call = await daemon.call(name);
-        expect([call.status, call.json.agent]).toEqual([503, name]);
-        expect(await daemon.event('agent.sleep', name)).toMatchObject({ to: 'sleeping' });
-        expect(await daemon.view(name)).toMatchObject({ attempts: 1, problem: { code, detail: expect.stringMatching(detail) } });
-        await daemon.run.logged(
-          'agent changed state',
-          (facts) => facts['agent'] === name && detail.test(String(facts['detail'])),
-        );
-      }
+      const call = await daemon.call(name);
+      expect([call.status, call.json.agent]).toEqual([503, name]);
+      expect(await daemon.event('agent.sleep', name)).toMatchObject({ to: 'sleeping' });
+      expect(await daemon.view(name)).toMatchObject({ attempts: 1, problem: { code, detail: expect.stringMatching(detail) } });
+      await daemon.run.logged('agent changed state', (facts) => facts['agent'] === name && detail.test(String(facts['detail'])));
       expect((await daemon.wake(`${name}-well`)).status).toBe(200);
       expect((await daemon.admin('/healthz')).status).toBe(200);
     });
