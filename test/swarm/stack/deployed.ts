@@ -64,9 +64,9 @@ export class Deployed {
   }
 
   /** Calls as a client would who was told to come again, until it is let through. */
-  awake(host: string): Promise<Reply> {
+  awake(host: string, path = '/whoami'): Promise<Reply> {
     return until(`${host} answers`, async () => {
-      const reply = await this.call(host);
+      const reply = await this.call(host, path);
       return reply.status === 200 ? reply : null;
     });
   }
@@ -125,14 +125,15 @@ export class Deployed {
     return this.events.items.length;
   }
 
-  /** A request from a container on the overlay, which finds the daemon by its name. */
-  async fromOverlay(path: string, token: string | null = null): Promise<{ readonly status: number; readonly text: string }> {
+  /** A request from a container on the overlay, which finds the daemon by its name. With a body it is a POST. */
+  async fromOverlay(path: string, token: string | null = null, body: unknown = null): Promise<Pick<Reply, 'status' | 'text'>> {
     const { container } = await this.onlooker();
-    const script = `const { path, token } = JSON.parse(process.argv[1]);
-      const headers = token === null ? {} : { authorization: 'Bearer ' + token };
-      const reply = await fetch('http://reveille:${ADMIN_PORT}' + path, { headers });
+    const script = `const { path, token, body } = JSON.parse(process.argv[1]);
+      const headers = { 'content-type': 'application/json', ...(token === null ? {} : { authorization: 'Bearer ' + token }) };
+      const sent = body === null ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) };
+      const reply = await fetch('http://reveille:${ADMIN_PORT}' + path, sent);
       console.log(JSON.stringify({ status: reply.status, text: await reply.text() }));`;
-    const question = JSON.stringify({ path, token });
+    const question = JSON.stringify({ path, token, body });
     return JSON.parse(await this.docker('exec', container, 'node', '--input-type=module', '--eval', script, question));
   }
 
