@@ -50,7 +50,7 @@ describe.concurrent('by hand', () => {
     console.log(`a scale to 0 was seen after ${Math.round(ms)} ms`);
     expect(ms).toBeLessThan(SEEN_WITHIN_MS);
     expect(await daemon.event('agent.sleep', 'down')).toMatchObject({ reason: 'external' });
-    expect(await stage.containers('down')).toEqual([]);
+    await stage.emptied('down');
     expect(await wake(daemon, 'down')).not.toBe(task);
   });
 

@@ -171,6 +171,15 @@ export class Stage {
     return Number(await this.docker('service', 'inspect', '--format', '{{.Spec.Mode.Replicated.Replicas}}', name));
   }
 
+  /** Resolves once Docker lists no container. It tells of an end before it takes it off its list. */
+  async emptied(name: string): Promise<void> {
+    await until(
+      `${name} has no container`,
+      () => this.containers(name),
+      (left) => left.length === 0,
+    );
+  }
+
   /** Ids of the containers of the service that are there, ended ones among them when told so. */
   async containers(name: string, all = false): Promise<readonly string[]> {
     const filter = ['--filter', `label=com.docker.swarm.service.name=${name}`];

@@ -21,7 +21,7 @@ describe.concurrent('waking on Swarm', () => {
       const slept = await daemon.event('agent.sleep', 'there', before);
       expect(slept).toMatchObject({ reason: 'idle', from: 'stopping', to: 'sleeping' });
       expect(await stage.wanted('there')).toBe(0);
-      expect(await stage.containers('there')).toEqual([]);
+      await stage.emptied('there');
       expect(await daemon.view('there')).toMatchObject({ state: 'sleeping', replicas: { running: 0 } });
     }
     expect((await stage.updates('there')).map(({ replicas }) => replicas)).toEqual([
