@@ -96,6 +96,8 @@ afterAll(async () => {
 beforeEach(({ onTestFailed }) => {
   onTestFailed(async () => {
     for (const service of ['reveille', 'hello']) console.log(await stack.log(service).catch(String));
+    console.log(await stack.docker('service', 'inspect', '--pretty', 'reveille_reveille').catch(String));
+    console.log(await stack.docker('service', 'ps', '--no-trunc', 'reveille_reveille').catch(String));
   });
 });
 
@@ -315,6 +317,12 @@ describe('another config, deployed as the guide says', () => {
   });
 
   it('with a mistake in it is named in the log and rolled back, and no agent is touched', async () => {
+    // Swarm watches a new version for 20 s, and what it does about one that comes in between is its own affair.
+    await until('Swarm has done with the update before', async () =>
+      (await stack.docker('service', 'inspect', '--format', '{{.UpdateStatus.State}}', 'reveille_reveille')) === 'completed'
+        ? true
+        : null,
+    );
     const agents = await stack.containers('greeter');
     const since = stack.soFar;
     await deployConfig((text) => text.replace('\nengine: swarm\n', '\nenginee: swarm\n'), 1, [anotherName]);
