@@ -32,7 +32,6 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Look for mistakes in a config file',
     details: [
       'Says everything that is wrong with the file, each line as FILE:LINE:COLUMN: message. Nothing is started or changed.',
-      'A file that is right but asks for what this version cannot do is said to be so, and is no mistake; `serve` refuses it.',
     ],
     examples: ['reveille check', 'reveille check /etc/reveille/orchestrator.yaml && kill -HUP "$PID"'],
     run: check,

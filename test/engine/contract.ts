@@ -4,7 +4,7 @@ import type { RecordingWatcher } from '../support/recording-watcher.ts';
 
 /**
  * What every Engine promises, as the doc comments of src/ports/engine.ts have it. The fake runs through it on a simulated
- * clock, the process engine with real children: a fake that can lie is deleted.
+ * clock, the process engine with real children and the Swarm engine with real services: a fake that can lie is deleted.
  */
 export interface EngineHarness {
   readonly engine: Engine;
