@@ -178,6 +178,8 @@ export class SwarmEngine implements Engine {
   private down(watcher: EngineWatcher, detail: string): void {
     this.wasDown = true;
     this.disarmResync();
+    // Ends and recoveries are missed from here on, and what is never taken out would stay.
+    this.unhealthy.clear();
     // Later, also when the very first attempt fails: nobody is told from within a call.
     queueMicrotask(() => {
       if (this.phase === 'open') watcher.lost(detail);

@@ -48,6 +48,21 @@ const services = (service: ApiService): void => {
 const tasks = (...list: readonly ApiTask[]): void => scripted.script('tasks', text(JSON.stringify(list)));
 const updates = (): readonly string[] => scripted.asked.filter(({ call }) => call === 'update').map(({ body }) => body);
 
+/** One task is wanted of it. */
+const WANTED = { ...SERVICE, Version: { Index: 20 }, Spec: { ...SERVICE.Spec, Mode: { Replicated: { Replicas: 1 } } } };
+/** Something about the service has changed. */
+const CHANGED = '{"Type":"service","Action":"update","Actor":{"ID":"svc1","Attributes":{"name":"kai"}}}\n';
+/** Something has happened to the container of its task. */
+const container = (action: string): string =>
+  `${JSON.stringify({
+    Type: 'container',
+    Action: action,
+    Actor: {
+      ID: 'c1',
+      Attributes: { 'com.docker.swarm.service.name': 'kai', 'com.docker.swarm.task.id': 'task1', exitCode: '137' },
+    },
+  })}\n`;
+
 describe('an order to scale', () => {
   it('G: sends the spec back as it was read: order of members, unknown fields, empty objects and all 64 bits', async () => {
     const spec =
@@ -141,23 +156,13 @@ describe('a look that an order has overtaken', () => {
 });
 
 describe('a start', () => {
-  const wanted = { ...SERVICE, Version: { Index: 20 }, Spec: { ...SERVICE.Spec, Mode: { Replicated: { Replicas: 1 } } } };
-  const container = (action: string): string =>
-    `${JSON.stringify({
-      Type: 'container',
-      Action: action,
-      Actor: {
-        ID: 'c1',
-        Attributes: { 'com.docker.swarm.service.name': 'kai', 'com.docker.swarm.task.id': 'task1', exitCode: '137' },
-      },
-    })}\n`;
   const state = (): string | undefined => watcher.latest('kai')?.tasks[0]?.state;
 
   it("I: is seen by the container's start event, before Swarm says so and without another call", async () => {
     await up();
-    services(wanted);
+    services(WANTED);
     tasks(task({ state: 'starting', index: 21 }));
-    scripted.say('{"Type":"service","Action":"update","Actor":{"ID":"svc1","Attributes":{"name":"kai"}}}\n');
+    scripted.say(CHANGED);
     await watcher.until(() => state() === 'starting');
     const calls = scripted.asked.length;
     scripted.say(container('start'));
@@ -170,13 +175,47 @@ describe('a start', () => {
   it('I: on another node, of which no event tells, is found by listing again within 100 ms', async () => {
     scripted.script('nodes', text('[{"ID":"node1"},{"ID":"node2"}]'));
     await up();
-    services(wanted);
+    services(WANTED);
     tasks(task({ state: 'starting', index: 21, node: 'node2' }));
-    scripted.say('{"Type":"service","Action":"update","Actor":{"ID":"svc1","Attributes":{"name":"kai"}}}\n');
+    scripted.say(CHANGED);
     await watcher.until(() => state() === 'starting');
     tasks(task({ state: 'running', index: 22, node: 'node2' }));
     await clock.advance(100);
     await watcher.until(() => state() === 'running');
+  });
+});
+
+describe("an end after Docker's own health check has failed", () => {
+  /** Its one task runs, and the engine has heard that its health check fails. */
+  async function unwell(): Promise<void> {
+    await up();
+    services(WANTED);
+    tasks(task({ state: 'running', index: 21 }));
+    scripted.say(container('health_status: unhealthy'));
+    scripted.say(CHANGED);
+    await watcher.until(() => watcher.latest('kai')?.tasks[0]?.state === 'running');
+  }
+  async function exit(): Promise<string | null | undefined> {
+    tasks(task({ state: 'failed', desired: 'shutdown', index: 22 }));
+    scripted.say(container('die'));
+    await watcher.until(() => watcher.latest('kai')?.lastExit?.startsWith('exit code') === true);
+    return watcher.latest('kai')?.lastExit;
+  }
+
+  it('says so', async () => {
+    await unwell();
+    expect(await exit()).toBe("exit code 137, after Docker's health check of it had failed");
+  });
+
+  it('says nothing of it where the engine was lost in between, since it may have recovered unheard', async () => {
+    await unwell();
+    scripted.script('nodes', refusal(500, 'boom'));
+    await clock.advance(30_000);
+    await watcher.until(() => watcher.told.length === 1);
+    scripted.script('nodes', null);
+    await clock.advance(100);
+    await watcher.until(() => watcher.told.at(-1) === 'restored');
+    expect(await exit()).toBe('exit code 137');
   });
 });
 
@@ -221,7 +260,7 @@ describe('a service that cannot be looked at', () => {
       log.lines.filter(({ message }) => message === 'service could not be looked at').map(({ facts }) => facts['detail']);
     const look = async (): Promise<void> => {
       const before = scripted.count('service');
-      scripted.say('{"Type":"service","Action":"update","Actor":{"ID":"svc1","Attributes":{"name":"kai"}}}\n');
+      scripted.say(CHANGED);
       await until(() => scripted.count('service') > before);
       for (let at = 0; at < 20; at += 1) await turn();
     };
