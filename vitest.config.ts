@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Five suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
- * daemon and needs time, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
+ * Suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
+ * daemon and needs time, `world` needs apt's memcached, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
  * engine in it. `npm test` runs them all and counts (tools/test.ts).
  */
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
           name: 'unit',
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/blackbox/**', 'test/prometheus/**', 'test/swarm/**', 'test/two-nodes/**'],
+          exclude: ['blackbox', 'world', 'browser', 'prometheus', 'swarm', 'two-nodes'].map((suite) => `test/${suite}/**`),
         },
       },
       {
@@ -38,6 +38,18 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        // Troopers and daemons around a real memcached; most of a test is waiting for a round or a wake.
+        test: {
+          name: 'world',
+          include: ['test/world/**/*.test.ts'],
+          maxWorkers: 3,
+          testTimeout: 120_000,
+          globalSetup: ['test/world/install.ts'],
+          hookTimeout: 300_000,
         },
       },
       {

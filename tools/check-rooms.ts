@@ -59,9 +59,9 @@ const rules: IForbiddenRuleType[] = [
   {
     name: 'agents: each for itself',
     severity: 'error',
-    comment: 'An agent is an example to copy: it stands on the kit and not on another agent.',
+    comment: 'An agent is an example to copy: it stands on the kit, or on the words of its world, and not on another agent.',
     from: { path: '^agents/([^/]+)/' },
-    to: { path: '^agents/', pathNot: '^agents/(?:$1|kit)/' },
+    to: { path: '^agents/', pathNot: '^agents/(?:$1|kit|world)/' },
   },
   {
     name: 'test/blackbox: over HTTP',

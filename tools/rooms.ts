@@ -99,6 +99,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** What agents may import of ours, and of others. */
 export const AGENTS = {
   rooms: ['std', 'contract'],
-  packages: ['fastify', 'typebox', 'pino', 'ws'],
+  packages: ['fastify', 'typebox', 'pino', 'ws', 'memcache-client'],
   because: 'Agents are the second reader of the contract; whoever writes one elsewhere has nothing else of ours.',
 } as const;

@@ -8,7 +8,7 @@ import { type Count, type Report, count } from './test-count.ts';
  * `npm test`: every suite, or those that are named. It ends with one line that adds them up, and nothing is skipped in
  * silence: what did not run, and what still runs when all is over, counts as failed.
  */
-const SUITES = ['unit', 'blackbox', 'prometheus', 'swarm', 'two-nodes'] as const;
+const SUITES = ['unit', 'blackbox', 'world', 'prometheus', 'swarm', 'two-nodes'] as const;
 type Suite = (typeof SUITES)[number];
 /** What a suite is run by, where vitest alone will not do. */
 const LAB = ['node', 'test/lab/run.ts', '--'] as const;

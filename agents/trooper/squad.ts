@@ -1,0 +1,42 @@
+import type { SelfView } from '../../src/contract/api.ts';
+import type { Daemon } from '../kit/daemon.ts';
+import { DaemonError } from '../kit/daemon-error.ts';
+import type { Bus } from '../world/bus.ts';
+import { KEYS } from '../world/keys.ts';
+import { managerOf } from './who-manages.ts';
+
+/** The troopers of this service, as the daemon sees them. It is asked at most every so often, whoever wants to know. */
+export interface Squad {
+  /** Rejects with a DaemonError. */
+  view(): Promise<SelfView>;
+  /** Asks the daemon now, for whoever has just changed something. */
+  refresh(): Promise<SelfView>;
+  /** The task that manages; null when none lives. Rejects with a DaemonError or a BusError. */
+  manager(): Promise<string | null>;
+}
+
+const FRESH_MS = 400;
+
+/** `daemon` is null where the trooper runs alone; then every question is answered with a DaemonError. */
+export function createSquad(daemon: Daemon | null, bus: Bus, service: string): Squad {
+  let asked: { readonly at: number; readonly answer: Promise<SelfView> } | null = null;
+
+  const refresh = (): Promise<SelfView> => {
+    if (daemon === null) return Promise.reject(new DaemonError('unreachable', 'this trooper runs without a daemon'));
+    const answer = daemon.self();
+    asked = { at: Date.now(), answer };
+    // A failure is told to those who asked, and not kept for those who ask next.
+    answer.catch(() => (asked = null));
+    return answer;
+  };
+  const view = (): Promise<SelfView> => (asked !== null && Date.now() - asked.at < FRESH_MS ? asked.answer : refresh());
+
+  return {
+    view,
+    refresh,
+    manager: async () => {
+      const [self, override] = await Promise.all([view(), bus.get(KEYS.override(service))]);
+      return managerOf(self.tasks, override === null ? null : Number(override))?.id ?? null;
+    },
+  };
+}
