@@ -7,9 +7,19 @@ import { type Count, type Report, count } from './test-count.ts';
 /**
  * `npm test`: every suite, or those that are named. It ends with one line that adds them up, and nothing is skipped in
  * silence: what did not run, and what still runs when all is over, counts as failed.
+ *
+ * Suites that mostly wait share the time: the lanes of a stage run beside each other, the suites of a lane one after another.
+ * `unit` does not wait but compute, so it has the machine to itself.
  */
-const SUITES = ['unit', 'blackbox', 'world', 'prometheus', 'swarm', 'two-nodes'] as const;
-type Suite = (typeof SUITES)[number];
+const STAGES = [
+  [['unit']],
+  [
+    ['swarm', 'two-nodes'],
+    ['blackbox', 'world', 'prometheus'],
+  ],
+] as const;
+type Suite = (typeof STAGES)[number][number][number];
+const SUITES: readonly Suite[] = STAGES.flat(2);
 /** What a suite is run by, where vitest alone will not do. */
 const LAB = ['node', 'test/lab/run.ts', '--'] as const;
 const WRAPPERS: Readonly<Partial<Record<Suite, readonly string[]>>> = { swarm: LAB, 'two-nodes': LAB };
@@ -24,7 +34,8 @@ function filesOf(suite: Suite): readonly string[] {
     .sort();
 }
 
-async function run(suite: Suite, mark: string): Promise<Count> {
+/** What was written is shown when the suite is over where others run beside it: two at once could not be read. */
+async function run(suite: Suite, mark: string, alone: boolean): Promise<Count> {
   const reportFile = join(RESULTS, `${suite}.json`);
   rmSync(reportFile, { force: true });
   const vitest = [
@@ -41,9 +52,15 @@ async function run(suite: Suite, mark: string): Promise<Count> {
     // The channel closes when this process ends, in whatever way, and what wraps the suite ends then too. Vitest gets none:
     // it would take itself for one of its own workers.
     const channel = wrapper === undefined ? 'ignore' : 'ipc';
-    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', channel], env: marked(mark) });
+    const output = alone ? 'inherit' : 'pipe';
+    const child = spawn(program, args, { stdio: ['ignore', output, output, channel], env: marked(mark) });
+    const written: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => written.push(chunk));
     child.on('error', rejected);
-    child.on('exit', resolved);
+    child.on('close', (code) => {
+      process.stdout.write(Buffer.concat(written));
+      resolved(code);
+    });
   });
   return count({ suite, report: read(reportFile), files: filesOf(suite), exitCode });
 }
@@ -66,7 +83,18 @@ mkdirSync(RESULTS, { recursive: true });
 
 const mark = newMark();
 const counts: Count[] = [];
-for (const suite of SUITES) if (named.length === 0 || named.includes(suite)) counts.push(await run(suite, mark));
+for (const stage of STAGES) {
+  const lanes = stage.map((lane) => lane.filter((suite) => named.length === 0 || named.includes(suite)));
+  const alone = lanes.filter(({ length }) => length > 0).length === 1;
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const suite of lane) {
+        if (!alone) console.log(`${suite} began; what it writes follows when it is over`);
+        counts.push(await run(suite, mark, alone));
+      }
+    }),
+  );
+}
 const left = await endLeftovers(mark);
 if (left === null) console.log('Processes left behind were not looked for: this system has no /proc.');
 const strays = (left ?? []).map(({ pid, command }) => `A process was left behind, and is ended now: ${pid} ${command}`);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /**
@@ -12,6 +13,8 @@ const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Debian asks this program before it starts the service of a package; 101 means no (invoke-rc.d(8)). */
 const POLICY = '/usr/sbin/policy-rc.d';
+/** Longer than an installation takes. */
+const LOCK_WAIT_S = 240;
 const OURS = '#!/bin/sh\n# Stands here only while the tests of Reveille install a package; may be removed.\nexit 101\n';
 
 /** The search path, with the places of programs that only root needs. */
@@ -40,10 +43,34 @@ export async function installPackages(packages: readonly string[]): Promise<void
   console.log(
     `installing ${packages.join(', ')} from the packages of this system, without starting anything; REVEILLE_TEST_INSTALL=0 forbids it`,
   );
-  await withoutServices(async () => {
-    await apt(['update']);
-    await apt(['install', '--yes', '--no-install-recommends', '--no-remove', ...packages]);
-  });
+  const release = await lock();
+  try {
+    await withoutServices(async () => {
+      await apt(['update']);
+      await apt(['install', '--yes', '--no-install-recommends', '--no-remove', ...packages]);
+    });
+  } finally {
+    release();
+  }
+}
+
+/**
+ * One at a time on this machine: suites run beside each other, apt does not, and the policy below is one file for all. The lock
+ * goes with the process, so one that is killed leaves nothing to clean up (flock(1)).
+ */
+async function lock(): Promise<() => void> {
+  const command = [
+    '--wait',
+    String(LOCK_WAIT_S),
+    join(tmpdir(), 'reveille-test-install.lock'),
+    'sh',
+    '-c',
+    'echo held; exec cat',
+  ];
+  const holder = spawn('flock', command, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const held = await Promise.race([once(holder.stdout, 'data').then(() => true), once(holder, 'exit').then(() => false)]);
+  if (!held) throw new Error(`another installation has not ended within ${LOCK_WAIT_S} s`);
+  return () => holder.stdin.end();
 }
 
 async function apt(args: readonly string[]): Promise<void> {
