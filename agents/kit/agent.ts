@@ -2,9 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { EXIT } from '../../src/contract/problems.ts';
 import { type Millis, millisOf } from '../../src/std/time.ts';
 import { type DaemonLink, linkDaemon } from './daemon-link.ts';
-import { type Environment, EnvironmentError, given, readEnvironment } from './environment.ts';
+import { type Environment, given, readEnvironment } from './environment.ts';
 import { type EventStreams, createEventStreams } from './event-streams.ts';
 import { createServer } from './server.ts';
+import { settingsOrExit } from './settings-or-exit.ts';
 import { type OnSocket, createSockets } from './sockets.ts';
 import { endWithin, onStopSignal } from './stop.ts';
 import { readToken } from './token.ts';
@@ -53,7 +54,10 @@ const STOP_TIMEOUT = millisOf(9000);
 
 /** `setUp` may be asynchronous. Resolves once the agent listens. A wrong environment is one line on stderr and exit 78. */
 export async function runAgent(setUp: (agent: Agent) => unknown, options: AgentOptions = {}): Promise<void> {
-  const { environment, token } = readOrExit();
+  const { environment, token } = settingsOrExit(() => ({
+    environment: readEnvironment(process.env),
+    token: readToken(process.env),
+  }));
   const sockets = createSockets();
   const streams = createEventStreams();
   const server = createServer({
@@ -101,16 +105,6 @@ export async function runAgent(setUp: (agent: Agent) => unknown, options: AgentO
     void stop();
   });
   await http.listen({ port: environment.port, host: environment.host });
-}
-
-function readOrExit(): { readonly environment: Environment; readonly token: string | null } {
-  try {
-    return { environment: readEnvironment(process.env), token: readToken(process.env) };
-  } catch (error) {
-    if (!(error instanceof EnvironmentError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(EXIT.badConfig);
-  }
 }
 
 function linkTo(environment: Environment, token: string | null, timeoutMs: Millis, http: FastifyInstance): DaemonLink | null {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EnvironmentError, type Variables, given } from '../kit/environment.ts';
+import type { BusPlace } from '../world/bus.ts';
+import { readBusPlace } from '../world/bus-place.ts';
 
 /** What a trooper is told beyond what every agent is (agents/kit/environment.ts), under the names of the original. */
 export interface Settings {
@@ -8,7 +10,7 @@ export interface Settings {
   /** All services of the world, SWARM_SERVICES, this one first. */
   readonly services: readonly string[];
   readonly node: string;
-  readonly bus: { readonly host: string; readonly port: number };
+  readonly bus: BusPlace;
   /** Null: PicoClaw is not to be used. Otherwise the program, looked for on the PATH. */
   readonly picoclaw: string | null;
   /** Null: there is no Ollama. */
@@ -21,7 +23,6 @@ export interface Settings {
 }
 
 const SERVICE = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
-const HOST = /^[a-zA-Z0-9._-]{1,253}$/;
 const SECRET_BYTES_MIN = 16;
 
 /** Throws an {@link EnvironmentError} that names the first wrong variable; a secret is never quoted. */
@@ -34,10 +35,7 @@ export function readSettings(variables: Variables, agent: string | null): Settin
     service,
     services: [service, ...new Set(others)],
     node: given(variables, 'SWARM_NODE') ?? '',
-    bus: {
-      host: matching(variables, 'MEMCACHED_HOST', HOST) ?? '127.0.0.1',
-      port: portOf(given(variables, 'MEMCACHED_PORT') ?? '11211'),
-    },
+    bus: readBusPlace(variables),
     picoclaw: given(variables, 'PICOCLAW_ENABLED') === '0' ? null : (given(variables, 'PICOCLAW_BIN') ?? 'picoclaw'),
     ollama: ollamaOf(variables),
     label: (given(variables, 'DASHBOARD_BOT_LABEL') ?? '').replace(/[^A-Za-z0-9 _()-]/g, '').slice(0, 60),
@@ -80,12 +78,6 @@ function matching(variables: Variables, name: string, pattern: RegExp): string |
   const text = given(variables, name);
   if (text !== null && !pattern.test(text)) throw wrong(name, text, 'a plain name');
   return text;
-}
-
-function portOf(text: string): number {
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65535) throw wrong('MEMCACHED_PORT', text, 'a port');
-  return port;
 }
 
 function httpUrl(variables: Variables, name: string): URL | null {

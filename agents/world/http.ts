@@ -1,0 +1,59 @@
+import type { FastifyError, FastifyInstance, FastifySchema } from 'fastify';
+import { Check } from 'typebox/value';
+import type { TSchema } from 'typebox';
+import { DaemonError } from '../kit/daemon-error.ts';
+import { BusError } from './bus-error.ts';
+
+/**
+ * How the world speaks HTTP: every refusal is `{"error": text}`, with the original's text where it has one. Bodies are
+ * checked as they are; nothing is coerced, so that "3" and true are no numbers.
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly status: number;
+  /** Beside the error in the body. */
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, text: string, facts: Readonly<Record<string, unknown>> = {}) {
+    super(text);
+    this.status = status;
+    this.facts = facts;
+  }
+}
+
+/** The refusal of a body is an annotation of its schema, beside what is asked of it. */
+export interface Refused {
+  readonly refusal: string;
+}
+
+/** Routes that `add` brings speak as above; those of the kit beside them stay as they are. */
+export function serveWorld(http: FastifyInstance, add: (http: FastifyInstance) => void): void {
+  http.register(async (world) => {
+    world.setValidatorCompiler<FastifySchema & Partial<Refused>>(({ schema }) => (value) => {
+      if (Check(schema as TSchema, value)) return { value };
+      return {
+        error: new Refusal(400, (schema as Partial<Refused>).refusal ?? 'the request is not of the form that is asked for'),
+      };
+    });
+    world.setErrorHandler((error: FastifyError, request, reply) => {
+      const { status, text, facts } = refusalOf(error);
+      if (status >= 500) request.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+      return reply.code(status).send({ error: text, ...facts });
+    });
+    world.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
+    world.addHook('onRequest', async (_request, reply) => {
+      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    });
+    add(world);
+  });
+}
+
+function refusalOf(error: FastifyError): { status: number; text: string; facts: Readonly<Record<string, unknown>> } {
+  // Fastify wraps what a validator reports only by adding fields to it.
+  if (error instanceof Refusal) return { status: error.status, text: error.message, facts: error.facts };
+  if (error instanceof BusError) return { status: 503, text: 'memcached unavailable', facts: {} };
+  // The original asks Docker where this one asks the daemon. What clients look for in the text stays.
+  if (error instanceof DaemonError) return { status: 503, text: `Docker API unavailable: ${error.message}`, facts: {} };
+  const status = error.statusCode ?? 500;
+  return { status, text: status < 500 ? error.message : 'this part of the world made a mistake', facts: {} };
+}
