@@ -1,6 +1,8 @@
 import { runAgent } from '../kit/agent.ts';
 import { settingsOrExit } from '../kit/settings-or-exit.ts';
+import { startEnlisting } from './enlist.ts';
 import { serveWorld } from './http.ts';
+import { takeArrival } from './revolt/arrivals.ts';
 import { readSettings } from './settings.ts';
 import { createTrooper } from './trooper.ts';
 import { serveWhoami } from './whoami.ts';
@@ -17,4 +19,5 @@ await runAgent((agent) => {
   serveWorld(agent.http, (http) => {
     serveWhoami(http, trooper);
   });
+  startEnlisting(trooper, takeArrival);
 });

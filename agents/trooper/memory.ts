@@ -1,6 +1,6 @@
 import { Check } from 'typebox/value';
 import { BusError } from '../world/bus-error.ts';
-import type { Bus, Versioned } from '../world/bus.ts';
+import type { Bus } from '../world/bus.ts';
 import { KEYS, TTL } from '../world/keys.ts';
 import { TrooperRecord } from '../world/values.ts';
 
@@ -14,9 +14,18 @@ const ATTEMPTS_MAX = 20;
 
 /** Null: there is none, or none that can be read. Rejects with a BusError. */
 export async function readRecord(bus: Bus, service: string, slot: number): Promise<StoredRecord | null> {
+  const { record, version } = await readSeat(bus, service, slot);
+  return record === null || version === null ? null : { record, version };
+}
+
+/** The same, with what `storeRecord` wants to see again also where nothing can be read. Rejects with a BusError. */
+export async function readSeat(
+  bus: Bus,
+  service: string,
+  slot: number,
+): Promise<{ readonly record: TrooperRecord | null; readonly version: string | null }> {
   const found = await bus.gets(KEYS.trooper(service, slot));
-  const record = recordIn(found?.value ?? null);
-  return found === null || record === null ? null : { record, version: found.version };
+  return { record: recordIn(found?.value ?? null), version: found?.version ?? null };
 }
 
 /** Records of several slots in one call, without those that are not there. Rejects with a BusError. */
@@ -40,17 +49,37 @@ export async function changeRecord(
   slot: number,
   change: (record: TrooperRecord | null) => TrooperRecord | null,
 ): Promise<TrooperRecord | null> {
-  const key = KEYS.trooper(service, slot);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const found: Versioned | null = await bus.gets(key);
-    const before = recordIn(found?.value ?? null);
+    const { record: before, version } = await readSeat(bus, service, slot);
     const after = change(before);
     if (after === null) return before;
-    const text = JSON.stringify(after);
-    const stored = found === null ? await bus.add(key, text, TTL.record) : await bus.cas(key, text, TTL.record, found.version);
-    if (stored) return after;
+    if (await storeRecord(bus, service, slot, after, version)) return after;
   }
-  throw new BusError(`${key} was changed by others ${ATTEMPTS_MAX} times in a row`);
+  throw new BusError(`${KEYS.trooper(service, slot)} was changed by others ${ATTEMPTS_MAX} times in a row`);
+}
+
+/** False: somebody has stored since `version` was read; null stands for nothing there. Rejects with a BusError. */
+export function storeRecord(
+  bus: Bus,
+  service: string,
+  slot: number,
+  record: TrooperRecord,
+  version: string | null,
+): Promise<boolean> {
+  const key = KEYS.trooper(service, slot);
+  const text = JSON.stringify(record);
+  return version === null ? bus.add(key, text, TTL.record) : bus.cas(key, text, TTL.record, version);
+}
+
+/**
+ * What those read who ask by task. Written after each change of the record, and anew by the next task, since they are kept
+ * under its id. Rejects with a BusError.
+ */
+export async function writeViews(bus: Bus, record: TrooperRecord): Promise<void> {
+  const { task_id, score, last_round, words } = record;
+  await bus.set(KEYS.score(task_id), String(score), TTL.score);
+  if (last_round !== null) await bus.set(KEYS.lastSeen(task_id), last_round, TTL.lastSeen);
+  if (words !== null) await bus.set(KEYS.threeWords(task_id), JSON.stringify(words), TTL.threeWords);
 }
 
 /** What a seat holds that nobody has taken. */

@@ -80,6 +80,8 @@ export const TrooperRecord = Type.Object({
   from: Type.Union([Origin, Type.Null()]),
   /** The snapshot that this trooper is leaving with. */
   departing: Type.Union([Id, Type.Null()]),
+  /** It is changing its seat. Until that is done only enlisting changes the record, in both seats (agents/trooper/moves.ts). */
+  move: Type.Optional(Type.Object({ from: Type.Integer(), to: Type.Integer() })),
 });
 export type TrooperRecord = Static<typeof TrooperRecord>;
 
