@@ -2,6 +2,8 @@ import { runAgent } from '../kit/agent.ts';
 import { settingsOrExit } from '../kit/settings-or-exit.ts';
 import { startEnlisting } from './enlist.ts';
 import { serveWorld } from './http.ts';
+import { serveLive } from './live.ts';
+import { livePartsOf } from './live-parts.ts';
 import { takeArrival } from './revolt/arrivals.ts';
 import { readSettings } from './settings.ts';
 import { createTrooper } from './trooper.ts';
@@ -18,6 +20,7 @@ await runAgent((agent) => {
   );
   serveWorld(agent.http, (http) => {
     serveWhoami(http, trooper);
+    serveLive(http, agent.streams, livePartsOf(trooper));
   });
   startEnlisting(trooper, takeArrival);
 });
