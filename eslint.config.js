@@ -30,13 +30,13 @@ const BANNED_IN_TESTS = [
 ];
 
 // The config files of these tools, and nothing else, are read through their default export.
-const CONFIG_FILES = ['eslint.config.js', 'vitest.config.ts'];
+const CONFIG_FILES = ['eslint.config.js', 'vitest.config.ts', 'agents/trooper/page/vite.config.ts'];
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage', '.reveille', '.test-results'] },
+  { ignores: ['**/dist', 'node_modules', 'coverage', '.reveille', '.test-results'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

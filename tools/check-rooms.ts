@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { type ICruiseResult, type IForbiddenRuleType, cruise } from 'dependency-cruiser';
-import { AGENTS, ROOMS } from './rooms.ts';
+import { AGENTS, PAGES, ROOMS } from './rooms.ts';
 
 /**
  * Holds the tree against the table in rooms.ts. It also fails when it has seen nothing: with a compiler that the cruiser
@@ -13,6 +13,7 @@ const anyOf = (names: readonly string[]) => `(?:${names.map(escape).join('|')})`
 const inRooms = (names: readonly string[]) => (names.length === 0 ? '(?!)' : `^src/${anyOf(names)}(?:/|$)`);
 const inPackages = (names: readonly string[]) => (names.length === 0 ? '(?!)' : `^node_modules/(?:@types/)?${anyOf(names)}/`);
 const PACKAGES = '^node_modules/';
+const PAGE = '^agents/[^/]+/page/';
 
 const rules: IForbiddenRuleType[] = [
   ...Object.entries(ROOMS).flatMap(([name, room]): IForbiddenRuleType[] => [
@@ -53,8 +54,36 @@ const rules: IForbiddenRuleType[] = [
     name: 'agents: packages',
     severity: 'error',
     comment: AGENTS.because,
-    from: { path: '^agents/' },
+    from: { path: '^agents/', pathNot: PAGE },
     to: { path: PACKAGES, pathNot: inPackages(AGENTS.packages) },
+  },
+  {
+    name: 'pages: packages',
+    severity: 'error',
+    comment: PAGES.because,
+    from: { path: `${PAGE}src/` },
+    to: { path: PACKAGES, pathNot: inPackages(PAGES.packages) },
+  },
+  {
+    name: 'pages: build',
+    severity: 'error',
+    comment: PAGES.because,
+    from: { path: PAGE, pathNot: `${PAGE}src/` },
+    to: { path: PACKAGES, pathNot: inPackages(PAGES.build) },
+  },
+  {
+    name: 'pages: node',
+    severity: 'error',
+    comment: PAGES.because,
+    from: { path: `${PAGE}src/` },
+    to: { dependencyTypes: ['core'] },
+  },
+  {
+    name: 'pages: rooms',
+    severity: 'error',
+    comment: PAGES.because,
+    from: { path: `${PAGE}src/` },
+    to: { path: '^(?:agents|src)/', pathNot: `${PAGE}src/|^agents/world/(?:views|values)\\.ts$` },
   },
   {
     name: 'agents: each for itself',

@@ -21,6 +21,11 @@ const STEPS: readonly Step[] = [
     command: ['eslint', '--max-warnings=0', '--cache', '--cache-strategy=content', `--cache-location=${CACHE}/eslint/`, '.'],
   },
   { name: 'types', command: ['tsc', '--project', '.', '--incremental', '--tsBuildInfoFile', `${CACHE}/check.tsbuildinfo`] },
+  // The page runs in a browser, so it is checked against what one has.
+  {
+    name: 'types of the page',
+    command: ['tsc', '--project', 'agents/trooper/page/src', '--incremental', '--tsBuildInfoFile', `${CACHE}/page.tsbuildinfo`],
+  },
   { name: 'format', command: ['prettier', '--check', '--log-level=warn', '--cache', '--cache-strategy=content', '.'] },
   { name: 'rooms', command: ['node', 'tools/check-rooms.ts'] },
   { name: 'docs', command: ['node', 'tools/docs.ts', '--check'] },

@@ -102,3 +102,10 @@ export const AGENTS = {
   packages: ['fastify', 'typebox', 'pino', 'ws', 'memcache-client'],
   because: 'Agents are the second reader of the contract; whoever writes one elsewhere has nothing else of ours.',
 } as const;
+
+/** What the pages of agents may import, which is bundled for browsers and has nothing of Node. */
+export const PAGES = {
+  packages: ['react', 'react-dom'],
+  build: ['vite', '@vitejs/plugin-react'],
+  because: 'A page is bundled for a browser: it reads the words of its world as types, and what it imports its readers download.',
+} as const;

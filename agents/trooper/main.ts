@@ -4,6 +4,7 @@ import { startEnlisting } from './enlist.ts';
 import { serveWorld } from './http.ts';
 import { serveLive } from './live.ts';
 import { livePartsOf } from './live-parts.ts';
+import { servePage } from './page.ts';
 import { takeArrival } from './revolt/arrivals.ts';
 import { readSettings } from './settings.ts';
 import { createTrooper } from './trooper.ts';
@@ -21,6 +22,7 @@ await runAgent((agent) => {
   serveWorld(agent.http, (http) => {
     serveWhoami(http, trooper);
     serveLive(http, agent.streams, livePartsOf(trooper));
+    servePage(http);
   });
   startEnlisting(trooper, takeArrival);
 });

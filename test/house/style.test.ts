@@ -30,21 +30,21 @@ describe('house style', () => {
     const type =
       /^\s*(?:export )?(?:declare |abstract )*(?:class|interface|type)\s+(\w*(?:Manager|Helper|Util|Utils|Handler|Data|Info))\b/gm;
     const place =
-      /(?:^|\/)(?:utils?|common|helpers?|misc|shared)(?:\/|\.ts$)|(?:-|\/)(?:manager|helper|utils?|handler|data|info)\.ts$/;
+      /(?:^|\/)(?:utils?|common|helpers?|misc|shared)(?:\/|\.tsx?$)|(?:-|\/)(?:manager|helper|utils?|handler|data|info)\.tsx?$/;
     const named = files.flatMap(({ path, text }) => [...text.matchAll(type)].map(([, name]) => `${path}: ${name}`));
     expect([...named, ...files.map(({ path }) => path).filter((path) => place.test(path))]).toEqual([]);
   });
 
   it('there are no barrels', () => {
-    expect(files.map(({ path }) => path).filter((path) => /(?:^|\/)(?:index|mod)\.ts$/.test(path))).toEqual([]);
+    expect(files.map(({ path }) => path).filter((path) => /(?:^|\/)(?:index|mod)\.tsx?$/.test(path))).toEqual([]);
   });
 
-  it('imports of our own files carry .ts, since Node runs the source as it is', () => {
+  it('imports of our own files carry .ts or .tsx, since Node runs the source as it is', () => {
     const relative = /\bfrom '(\.[^']*)'|\bimport\('(\.[^']*)'\)/g;
     const wrong = files.flatMap(({ path, text }) =>
       [...text.matchAll(relative)]
         .map(([, fixed, dynamic]) => fixed ?? dynamic ?? '')
-        .filter((target) => !/\.(?:ts|json)$/.test(target))
+        .filter((target) => !/\.(?:tsx?|json)$/.test(target))
         .map((target) => `${path}: ${target}`),
     );
     expect(wrong).toEqual([]);

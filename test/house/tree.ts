@@ -17,7 +17,7 @@ export const readText = (path: string): string => readFileSync(join(ROOT, path),
 export function sourceFiles(...folders: readonly string[]): readonly SourceFile[] {
   return folders.flatMap((folder) =>
     paths(folder)
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => /\.tsx?$/.test(path))
       .map((path) => {
         const text = readText(path);
         return { path, text, lines: text.replace(/\n$/, '').split('\n') };

@@ -1,0 +1,31 @@
+import type { ReactNode } from 'react';
+import type { HaikuView } from '../../../world/views.ts';
+import type { TextSource } from '../../../world/values.ts';
+import { Moment } from './moment.tsx';
+import { Panel } from './panel.tsx';
+
+/** The poem of the hour, and who wrote it. */
+const WRITERS: Readonly<Record<TextSource, string>> = {
+  picoclaw: 'PicoClaw',
+  ollama: 'Ollama',
+  fallback: 'the field manual',
+  'fallback-api': 'the field manual, on request',
+};
+
+export function Haiku({ haiku, unread }: { readonly haiku: HaikuView | null; readonly unread: boolean }): ReactNode {
+  const poem = haiku?.haiku ?? null;
+  return (
+    <Panel title="Haiku" name="haiku" unread={unread}>
+      {poem === null ? (
+        <p className="quiet">Nobody has written one yet.</p>
+      ) : (
+        <figure className="poem">
+          <blockquote>{poem.text}</blockquote>
+          <figcaption>
+            by {WRITERS[poem.source]} <span className="source">({poem.source})</span>, <Moment at={poem.at} />
+          </figcaption>
+        </figure>
+      )}
+    </Panel>
+  );
+}
