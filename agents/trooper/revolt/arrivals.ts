@@ -1,11 +1,13 @@
 import { readRecords } from '../memory.ts';
-import type { Trooper } from '../trooper.ts';
+import { SEATS_MAX } from '../seats.ts';
 import type { TrooperRecord } from '../../world/values.ts';
+import type { Trooper } from '../trooper.ts';
 import { type Handoff, type Snapshot, type TargetHandoff, originOf } from './handoff.ts';
 import { changeHandoff, readOpenHandoffs } from './handoffs.ts';
+import { stepTarget } from './target-steps.ts';
 
 /** Troopers that have come from another rack and have no seat yet: whichever task finds its seat vacant takes one. */
-const SLOTS = Array.from({ length: 20 }, (_, index) => index + 1);
+export const SEATS = Array.from({ length: SEATS_MAX }, (_, index) => index + 1);
 
 /**
  * The record that this task is to write into its own, vacant seat; null when nobody has arrived. The same task of the same
@@ -18,22 +20,22 @@ export async function takeArrival(trooper: Trooper): Promise<TrooperRecord | nul
   const mine = waiting.filter(({ taker }) => taker?.slot === slot);
   const free = waiting.filter(({ taker }) => taker === null);
   for (const { id } of [...mine, ...free]) {
+    const now = Date.now();
     const taken = await changeHandoff(bus, id, (handoff) => {
-      if (handoff === null || !isArriving(handoff, settings.service)) return null;
-      if (handoff.taker !== null && (handoff.taker.slot !== slot || handoff.taker.task_id === taskId)) return null;
-      return { ...handoff, taker: { slot, task_id: taskId, at: Date.now() } };
+      if (handoff?.side !== 'target') return null;
+      const after = stepTarget(handoff, { type: 'taken', slot, taskId }, now).handoff;
+      return after === handoff ? null : after;
     });
     if (taken === null || !isArriving(taken, settings.service)) continue;
     if (taken.taker?.slot !== slot || taken.taker.task_id !== taskId) continue;
-    if (await isSeated(trooper, taken.snapshot)) continue;
-    return recordOf(taken.snapshot, taskId);
+    if (!(await isSeated(trooper, taken.snapshot))) return recordOf(taken.snapshot, taskId);
   }
   return null;
 }
 
 /** After a restart of memcached a trooper may be in a seat, and its handoff on disk may not know yet. */
 async function isSeated({ bus, settings }: Trooper, snapshot: Snapshot): Promise<boolean> {
-  const records = await readRecords(bus, settings.service, SLOTS);
+  const records = await readRecords(bus, settings.service, SEATS);
   return [...records.values()].some(({ trooper, departing }) => trooper === snapshot.state.trooper && departing === null);
 }
 

@@ -35,11 +35,23 @@ export type Snapshot = Static<typeof Snapshot>;
 
 const TextOrNull = Type.Union([Type.String({ maxLength: 1000 }), Type.Null()]);
 
+/** Counts the changes, so that an old copy is told from a new one. */
+const Revision = Type.Integer({ minimum: 0 });
+
+/**
+ * One change of the world's size: from the record with the id `after` (null: there was none) to `replicas`. Written down before
+ * it is made, so that it is never made twice, at the price that it may not be made at all.
+ */
+const SizePlan = Type.Union([Type.Object({ after: TextOrNull, replicas: Type.Integer(), at: Type.Number() }), Type.Null()]);
+export type SizePlan = Static<typeof SizePlan>;
+
 export const SourceHandoff = Type.Object({
   side: Type.Literal('source'),
   id: SnapshotId,
   service: Name,
-  phase: Type.Enum(['offering', 'transferring', 'committed', 'leaving', 'finishing', 'done', 'aborting', 'aborted']),
+  /** `preparing` until the record stands still and the snapshot is what it will be. */
+  phase: Type.Enum(['preparing', 'offering', 'transferring', 'committed', 'leaving', 'finishing', 'done', 'aborting', 'aborted']),
+  revision: Revision,
   snapshot: Snapshot,
   slot: Type.Integer({ minimum: 1 }),
   peer: Type.String(),
@@ -47,14 +59,16 @@ export const SourceHandoff = Type.Object({
   deadline: Type.Number(),
   /** Committed, and the target has forgotten it: what is to be told again. */
   again: Type.Union([Type.Literal('offer'), Type.Literal('transfer'), Type.Null()]),
-  /** Why it was aborted, as the client is told. */
-  refusal: Type.Union([Type.Object({ status: Type.Integer(), text: Type.String({ maxLength: 500 }) }), Type.Null()]),
+  /** Why it was aborted, as the client is told; before that, what last went wrong. */
+  refusal: Type.Union([Type.Object({ status: Type.Integer(), text: Type.String(), reason: Type.String() }), Type.Null()]),
   target_task_id: TextOrNull,
   target_path: TextOrNull,
   target_rack: TextOrNull,
-  /** What the source wants to be afterwards, once that is known. */
-  replicas: Type.Union([Type.Integer(), Type.Null()]),
-  changed_at: Type.Number(),
+  /** What the source wants to be afterwards. */
+  replicas: Type.Integer(),
+  size: SizePlan,
+  /** When the target had the trooper in a seat. */
+  at: Type.Union([Type.Number(), Type.Null()]),
 });
 export type SourceHandoff = Static<typeof SourceHandoff>;
 
@@ -65,6 +79,7 @@ export const TargetHandoff = Type.Object({
   id: SnapshotId,
   service: Name,
   /** `dropped`: nothing came of it. */
+  revision: Revision,
   phase: Type.Enum(['reserved', 'staged', 'arriving', 'seated', 'finished', 'dropped']),
   /** A reservation without a transfer ends by then. */
   expires_at: Type.Number(),
@@ -72,10 +87,11 @@ export const TargetHandoff = Type.Object({
   sha256: TextOrNull,
   /** The task that is writing the trooper into its seat. No other is given it. */
   taker: Type.Union([Seat, Type.Null()]),
-  /** The size that was asked for to make room: the id of the one before, and when. */
-  growth: Type.Union([Type.Object({ after: TextOrNull, replicas: Type.Integer(), at: Type.Number() }), Type.Null()]),
+  /** The size that makes room. */
+  size: SizePlan,
   target_task_id: TextOrNull,
-  changed_at: Type.Number(),
+  /** When the trooper was seen in its seat. */
+  at: Type.Union([Type.Number(), Type.Null()]),
 });
 export type TargetHandoff = Static<typeof TargetHandoff>;
 

@@ -3,14 +3,14 @@ import { BusError } from '../../world/bus-error.ts';
 import type { Bus } from '../../world/bus.ts';
 import { KEYS } from '../../world/keys.ts';
 import { parseList } from '../../world/lists.ts';
-import { Handoff } from './handoff.ts';
+import { Handoff, isClosed } from './handoff.ts';
 
 /** Handoffs on the bus, changed by compare-and-set only: whoever drives one may meet another who does. */
 const ATTEMPTS_MAX = 20;
 /** Kept until evicted: a rack may be away for as long as it likes. */
-const TTL_SECONDS = 0;
-/** Far above what seats can hold; whatever is refused above it is refused before anything has happened. */
-export const OPEN_MAX = 200;
+const OPEN_TTL_SECONDS = 0;
+/** Long enough for a client to ask again, and for whatever the network still holds of it. */
+const CLOSED_TTL_SECONDS = 7 * 86_400;
 
 /** Null: there is none, or none that can be read. Rejects with a BusError. */
 export async function readHandoff(bus: Bus, id: string): Promise<Handoff | null> {
@@ -37,10 +37,12 @@ export async function changeHandoff(
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const found = await bus.gets(key);
     const before = handoffIn(found?.value ?? null);
-    const after = change(before);
-    if (after === null) return before;
+    const changed = change(before);
+    if (changed === null) return before;
+    const after = { ...changed, revision: before === null ? changed.revision : before.revision + 1 };
     const text = JSON.stringify(after);
-    const stored = found === null ? await bus.add(key, text, TTL_SECONDS) : await bus.cas(key, text, TTL_SECONDS, found.version);
+    const ttl = isClosed(after) ? CLOSED_TTL_SECONDS : OPEN_TTL_SECONDS;
+    const stored = found === null ? await bus.add(key, text, ttl) : await bus.cas(key, text, ttl, found.version);
     if (stored) return after;
   }
   throw new BusError(`${key} was changed by others ${ATTEMPTS_MAX} times in a row`);
@@ -55,8 +57,8 @@ export async function listOpen(bus: Bus, id: string, open: boolean): Promise<voi
     const text = JSON.stringify(open ? [...ids, id] : ids.filter((other) => other !== id));
     const stored =
       found === null
-        ? await bus.add(KEYS.revoltOpen, text, TTL_SECONDS)
-        : await bus.cas(KEYS.revoltOpen, text, TTL_SECONDS, found.version);
+        ? await bus.add(KEYS.revoltOpen, text, OPEN_TTL_SECONDS)
+        : await bus.cas(KEYS.revoltOpen, text, OPEN_TTL_SECONDS, found.version);
     if (stored) return;
   }
   throw new BusError(`${KEYS.revoltOpen} was changed by others ${ATTEMPTS_MAX} times in a row`);
@@ -67,7 +69,8 @@ export const readOpenIds = async (bus: Bus): Promise<readonly string[]> => idsIn
 const idsIn = (text: string | null): readonly string[] =>
   (parseList(text) ?? []).filter((id): id is string => typeof id === 'string');
 
-function handoffIn(text: string | null): Handoff | null {
+/** Null where it is not one. */
+export function handoffIn(text: string | null): Handoff | null {
   if (text === null) return null;
   try {
     const value: unknown = JSON.parse(text);
