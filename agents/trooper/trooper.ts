@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Agent } from '../kit/agent.ts';
 import type { Daemon } from '../kit/daemon.ts';
@@ -30,6 +31,8 @@ export function createTrooper(agent: Agent, settings: Settings): Trooper {
   const { task } = agent.environment;
   agent.onStop(async () => {
     await Promise.all(loops.map((loop) => loop.stop()));
+    // Who ends this very task, by self-destruct or revolt, is answered by it; the answer needs the bus. The stop has a limit.
+    while (agent.inFlight > 0) await pause(20);
     bus.close();
   });
   return {
