@@ -6,6 +6,8 @@ import { serveLive } from './live.ts';
 import { livePartsOf } from './live-parts.ts';
 import { servePage } from './page.ts';
 import { takeArrival } from './revolt/arrivals.ts';
+import { startRevolts } from './revolt/drive.ts';
+import { serveRevolt } from './revolt/serve-revolt.ts';
 import { readSettings } from './settings.ts';
 import { createTrooper } from './trooper.ts';
 import { serveWhoami } from './whoami.ts';
@@ -23,6 +25,8 @@ await runAgent((agent) => {
     serveWhoami(http, trooper);
     serveLive(http, agent.streams, livePartsOf(trooper));
     servePage(http);
+    serveRevolt(http, trooper);
   });
   startEnlisting(trooper, takeArrival);
+  startRevolts(trooper);
 });

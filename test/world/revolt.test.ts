@@ -1,0 +1,63 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { TrooperRecord } from '../../agents/world/values.ts';
+import { it } from './two-racks.ts';
+
+const WORDS = { text: 'bugs march west', source: 'fallback', at: '2026-01-01T00:00:00.000Z' } as const;
+
+it('a trooper goes over with its score, its words and its arm, the source loses exactly that task, and both racks tell of it', async ({
+  racks,
+}) => {
+  const { one, two } = await racks();
+  const before = await one.troopers();
+  const leaving = before[1]!;
+  const source_task_id = leaving.record.task_id;
+  await one.remember(leaving.slot, { score: 7, arm: 'on', words: WORDS });
+
+  const body = { service: 'world', task_id: source_task_id, snapshot_id: 'revolt-of-the-second' };
+  const answer = await one.post('/api/revolt', body);
+  expect(answer).toMatchObject({
+    status: 202,
+    json: {
+      ok: true,
+      service: 'world',
+      source_task_id,
+      peer: two.relay.url,
+      snapshot_id: 'revolt-of-the-second',
+      source_snapshot_path: join(one.snapshots, 'revolt-of-the-second.json'),
+      target_snapshot_path: join(two.snapshots, 'revolt-of-the-second.json'),
+      source_desired_replicas: 2,
+      status: 'revolted',
+    },
+  });
+  const { target_task_id } = answer.json;
+  const arrived = (await two.troopers()).find(({ record }) => record.task_id === target_task_id)!.record;
+  expect(arrived).toMatchObject<Partial<TrooperRecord>>({
+    trooper: leaving.record.trooper,
+    score: 7,
+    arm: 'on',
+    words: WORDS,
+    from: { task_id: source_task_id, rack: 'Machine Rack 1 (BOT 1)' },
+    departing: null,
+  });
+  expect(await one.troopers()).toEqual(before.filter(({ slot }) => slot !== leaving.slot));
+  await one.untilRunning(before.flatMap(({ record }) => (record.task_id === source_task_id ? [] : [record.task_id])));
+  await two.untilRunning((await two.troopers()).map(({ record }) => record.task_id));
+
+  for (const rack of [one, two]) {
+    const { events, source } = (await rack.get('/api/revolt/events')).json;
+    expect(source).toBe('memcached');
+    expect(events).toMatchObject([
+      { source_task_id, target_task_id, source_rack: 'Machine Rack 1 (BOT 1)', target_rack: 'Machine Rack 2 (BOT 2)' },
+    ]);
+    const file = join(rack.snapshots, 'revolt-of-the-second.json');
+    const state = { score: 7, three_words: WORDS.text, arm_state: 'on' };
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ snapshot_id: 'revolt-of-the-second', state });
+    expect([statSync(file).mode & 0o777, statSync(rack.snapshots).mode & 0o777]).toEqual([0o600, 0o700]);
+  }
+
+  expect((await one.post('/api/revolt', body)).json).toEqual(answer.json);
+  expect((await one.post('/api/revolt', { ...body, task_id: before[0]!.record.task_id })).status).toBe(409);
+  expect([(await one.troopers()).length, (await two.troopers()).length]).toEqual([2, 4]);
+});
