@@ -41,6 +41,12 @@ export function serveWorld(http: FastifyInstance, add: (http: FastifyInstance) =
       return reply.code(status).send({ error: text, ...facts });
     });
     world.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
+    // What is no JSON is no body: the schema says what should have come instead.
+    const parse = world.getDefaultJsonParser('error', 'error');
+    world.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+      void parse(request, text, (error, value: unknown) => done(null, error === null ? value : undefined));
+    });
+    world.addContentTypeParser('*', { parseAs: 'string' }, (_request, _text, done) => done(null));
     world.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     });
