@@ -51,11 +51,13 @@ export function startEnlisting(trooper: Trooper, takeArrival: TakeArrival): void
   });
 }
 
-/** Seats that hold something, and this trooper's own one among them. Rejects with a BusError. */
-export async function readSeats({ bus, settings, slot }: Pick<Trooper, 'bus' | 'settings' | 'slot'>): Promise<Seats> {
+/** Seats that hold something, of a service and this trooper's own one among them. Rejects with a BusError. */
+export async function readSeats({ bus, settings, slot }: Place, service = settings.service): Promise<Seats> {
   const seats = Array.from({ length: SEATS_MAX }, (_, index) => index + 1);
-  return readRecords(bus, settings.service, slot > SEATS_MAX ? [...seats, slot] : seats);
+  return readRecords(bus, service, slot > SEATS_MAX && service === settings.service ? [...seats, slot] : seats);
 }
+
+type Place = Pick<Trooper, 'bus' | 'settings' | 'slot'>;
 
 /**
  * Resolves to the record of the seat once it is this task's; null while the task is one too many, unless it is `patient`

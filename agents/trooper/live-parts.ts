@@ -1,4 +1,7 @@
+import { readArmEvents } from './arm.ts';
+import { readChat } from './chat.ts';
 import type { LiveParts } from './live.ts';
+import { readSwarms } from './swarm.ts';
 import type { Trooper } from './trooper.ts';
 
 /** Where each part of the live stream is read. Parts that this world does not have yet are never there. */
@@ -6,15 +9,15 @@ const REPLICAS_MAX = 20;
 const notYet = { read: async () => null, absent: null };
 
 export function livePartsOf(trooper: Trooper): LiveParts {
-  const { squad, settings } = trooper;
+  const { bus, squad, settings } = trooper;
   const peer = settings.peer?.url ?? null;
   return {
     label: { read: async () => settings.label, absent: settings.label },
     replicas_max: { read: async () => Math.min((await squad.view()).replicas.max, REPLICAS_MAX), absent: REPLICAS_MAX },
     peer: { read: async () => peer, absent: peer },
-    swarms: notYet,
-    chat: notYet,
-    arm_events: notYet,
+    swarms: { read: () => readSwarms(trooper), absent: null },
+    chat: { read: () => readChat(bus), absent: null },
+    arm_events: { read: () => readArmEvents(bus), absent: null },
     rps: notYet,
     haiku: notYet,
     revolt_events: notYet,

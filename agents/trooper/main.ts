@@ -1,14 +1,22 @@
 import { runAgent } from '../kit/agent.ts';
 import { settingsOrExit } from '../kit/settings-or-exit.ts';
+import { serveArm } from './arm.ts';
+import { serveChat } from './chat.ts';
 import { startEnlisting } from './enlist.ts';
 import { serveWorld } from './http.ts';
 import { serveLive } from './live.ts';
 import { livePartsOf } from './live-parts.ts';
 import { servePage } from './page.ts';
+import { serveOutage } from './outage.ts';
 import { takeArrival } from './revolt/arrivals.ts';
 import { startRevolts } from './revolt/drive.ts';
 import { serveRevolt } from './revolt/serve-revolt.ts';
+import { startRoster } from './roster.ts';
+import { serveScale } from './scale.ts';
+import { serveSelfDestruct } from './self-destruct.ts';
 import { readSettings } from './settings.ts';
+import { startKeepingSize } from './size.ts';
+import { serveSwarm } from './swarm.ts';
 import { createTrooper } from './trooper.ts';
 import { serveWhoami } from './whoami.ts';
 
@@ -23,10 +31,18 @@ await runAgent((agent) => {
   );
   serveWorld(agent.http, (http) => {
     serveWhoami(http, trooper);
+    serveSwarm(http, trooper);
+    serveScale(http, trooper);
+    serveSelfDestruct(http, trooper);
+    serveOutage(http, trooper);
+    serveChat(http, trooper);
+    serveArm(http, trooper);
+    serveRevolt(http, trooper);
     serveLive(http, agent.streams, livePartsOf(trooper));
     servePage(http);
-    serveRevolt(http, trooper);
   });
   startEnlisting(trooper, takeArrival);
+  startKeepingSize(trooper);
+  startRoster(trooper);
   startRevolts(trooper);
 });

@@ -11,6 +11,8 @@ export interface Squad {
   view(): Promise<SelfView>;
   /** Asks the daemon now, for whoever has just changed something. */
   refresh(): Promise<SelfView>;
+  /** The same moment's view, and the task that manages; null when none lives. Rejects with a DaemonError or a BusError. */
+  look(): Promise<{ readonly self: SelfView; readonly manager: string | null }>;
   /** The task that manages; null when none lives. Rejects with a DaemonError or a BusError. */
   manager(): Promise<string | null>;
 }
@@ -21,22 +23,24 @@ const FRESH_MS = 400;
 export function createSquad(daemon: Daemon | null, bus: Bus, service: string): Squad {
   let asked: { readonly at: number; readonly answer: Promise<SelfView> } | null = null;
 
-  const refresh = (): Promise<SelfView> => {
-    if (daemon === null) return Promise.reject(new DaemonError('unreachable', 'this trooper runs without a daemon'));
-    const answer = daemon.self();
+  const refresh = async (): Promise<SelfView> => {
+    const answer = reach(daemon).self();
     asked = { at: Date.now(), answer };
     // A failure is told to those who asked, and not kept for those who ask next.
     answer.catch(() => (asked = null));
     return answer;
   };
   const view = (): Promise<SelfView> => (asked !== null && Date.now() - asked.at < FRESH_MS ? asked.answer : refresh());
-
-  return {
-    view,
-    refresh,
-    manager: async () => {
-      const [self, override] = await Promise.all([view(), bus.get(KEYS.override(service))]);
-      return managerOf(self.tasks, override === null ? null : Number(override))?.id ?? null;
-    },
+  const look: Squad['look'] = async () => {
+    const [self, override] = await Promise.all([view(), bus.get(KEYS.override(service))]);
+    return { self, manager: managerOf(self.tasks, override === null ? null : Number(override))?.id ?? null };
   };
+
+  return { view, refresh, look, manager: async () => (await look()).manager };
+}
+
+/** Throws a DaemonError where the trooper runs alone. */
+export function reach(daemon: Daemon | null): Daemon {
+  if (daemon === null) throw new DaemonError('unreachable', 'this trooper runs without a daemon');
+  return daemon;
 }

@@ -23,6 +23,8 @@ export const KEYS = {
   trooper: (service: string, slot: number) => `${PREFIX}:trooper:${service}:${slot}`,
   /** How many troopers the service is to have: a WorldSize. */
   size: (service: string) => `${PREFIX}:size:${service}`,
+  /** Which size was carried out last, and for which tasks: a KeptSize (agents/trooper/size.ts). */
+  sizeKept: (service: string) => `${PREFIX}:size:kept:${service}`,
   /** What the daemon last said of the service, for troopers of other services: a Roster. */
   roster: (service: string) => `${PREFIX}:roster:${service}`,
   /** Who may publish: a PublisherLease. The term only ever rises. */

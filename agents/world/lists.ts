@@ -31,7 +31,7 @@ export function parseList(text: string | null): readonly unknown[] | null {
 }
 
 /** Entries that `is` accepts, oldest first. Rejects with a BusError. */
-export async function readList<T>(bus: Bus, key: string, is: (value: unknown) => value is T): Promise<readonly T[]> {
+export async function readList<T>(bus: Bus, key: string, is: (value: unknown) => value is T): Promise<T[]> {
   return (parseList(await bus.get(key)) ?? []).filter(is);
 }
 

@@ -27,6 +27,14 @@ export const SwarmView = Type.Object({
 });
 export type SwarmView = Static<typeof SwarmView>;
 
+/** What troopers of other services learn of a service. */
+export const Roster = Type.Object({
+  swarm: SwarmView,
+  replicas_max: Type.Integer(),
+  addresses: Type.Array(Type.String({ maxLength: 300 }), { description: 'host:port of its running tasks' }),
+});
+export type Roster = Static<typeof Roster>;
+
 export const RpsView = Type.Object({
   state: Type.Union([RpsState, Type.Null()]),
   interval_seconds: Type.Integer(),
