@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import { MemcacheClient } from 'memcache-client';
+import { Answers, type Expected } from './answers.ts';
 import { BusError } from './bus-error.ts';
 
 /**
@@ -40,11 +42,22 @@ export interface BusPlace {
 
 /** For connecting and for each answer, as the original has it. */
 const TIMEOUT_MS = 500;
+/** For a whole call, whatever the client makes of its connection meanwhile. */
+const CALL_TIMEOUT_MS = 1000;
+/** Calls without an answer yet. More than this come from a loop that does not wait. */
+const CALLS_MAX = 1000;
+/** So many keys of any length make a line that membus takes too. */
+const KEYS_A_LINE = 200;
 /** Above 30 days memcached takes a time to live for a date (protocol.txt, "Expiration times"). */
 const TTL_SECONDS_MAX = 30 * 86_400;
 const KEY = /^[\x21-\x7e]{1,250}$/;
 
-/** Dials at the first call, and anew after each failure. Every method rejects with nothing but a BusError. */
+type Found = Readonly<Record<string, { readonly value: unknown; readonly casUniq?: string }>>;
+
+/**
+ * Dials at the first call, and anew after each failure. Every method rejects with nothing but a BusError, within about a
+ * second, and all of them do once the bus is closed.
+ */
 export function connectBus({ host, port }: BusPlace): Bus {
   const client = new MemcacheClient({
     // A hyphenated name or an IPv4 address: the client splits this text at its first colon.
@@ -53,44 +66,126 @@ export function connectBus({ host, port }: BusPlace): Bus {
     connectTimeout: TIMEOUT_MS,
     noDelay: true,
   });
+  let calls = 0;
+  let closed = false;
 
-  const store = async (command: 'set' | 'add' | 'cas', key: string, value: string, ttlSeconds: number, version?: string) => {
-    const lifetime = checkedTtl(ttlSeconds);
-    const options = version === undefined ? { lifetime } : { lifetime, casUniq: version };
-    return answered(['NOT_STORED', 'EXISTS', 'NOT_FOUND'], () => client.store(command, checkedKey(key), value, options));
+  const ask = async (command: string, expected: Expected): Promise<unknown> => {
+    if (closed) throw new BusError('the bus is closed');
+    if (calls >= CALLS_MAX) throw new BusError(`${CALLS_MAX} calls wait for their answers already`);
+    calls += 1;
+    try {
+      // The client's own methods are passed by: this one alone gives its connection into our hands.
+      const asking = client.xsend((socket) => {
+        if (socket === undefined) throw new BusError('the connection was lost');
+        answersOn(socket).expect(expected);
+        socket.write(`${command}\r\n`);
+      });
+      return await inTime(asking);
+    } catch (error) {
+      throw error instanceof BusError ? error : new BusError(reasonOf(error));
+    } finally {
+      calls -= 1;
+    }
   };
-  const read = async (keys: readonly string[], command: 'get' | 'gets') => {
-    const found = await failing(() => client.xretrieve(command, keys.map(checkedKey)));
-    return found as Readonly<Record<string, { readonly value: string; readonly casUniq?: string } | undefined>>;
+  /** Null where the answer was one of `noes`, else the answer. */
+  const askFor = async (command: string, yes: string, noes: readonly string[]): Promise<string | null> => {
+    try {
+      const said = await ask(command, { last: new RegExp(`^(?:${[yes, ...noes].join('|')})$`), keys: NO_KEYS });
+      return String(said);
+    } catch (error) {
+      if (error instanceof BusError && noes.includes(error.message)) return null;
+      throw error;
+    }
+  };
+  const store = async (verb: string, key: string, value: string, ttlSeconds: number, noes: readonly string[], version = '') => {
+    const head = `${verb} ${checkedKey(key)} 0 ${checkedTtl(ttlSeconds)} ${Buffer.byteLength(value)}`;
+    return (await askFor(`${head}${version}\r\n${value}`, 'STORED', noes)) !== null;
+  };
+  const read = async (keys: readonly string[], command: 'get' | 'gets'): Promise<ReadonlyMap<string, Versioned>> => {
+    const line = `${command} ${keys.map(checkedKey).join(' ')}`;
+    const found = (await ask(line, { last: /^END$/, keys: new Set(keys) })) as Found;
+    return new Map(
+      Object.entries(found).map(([key, { value, casUniq = '' }]) => [key, { value: textOf(key, value), version: casUniq }]),
+    );
   };
 
   return {
-    get: async (key) => (await read([key], 'get'))[key]?.value ?? null,
+    get: async (key) => (await read([key], 'get')).get(key)?.value ?? null,
     getMany: async (keys) => {
-      if (keys.length === 0) return new Map();
-      const found = await read(keys, 'get');
-      return new Map(keys.flatMap((key) => (found[key] === undefined ? [] : [[key, found[key].value] as const])));
+      const lines = Array.from({ length: Math.ceil(keys.length / KEYS_A_LINE) }, (_, index) =>
+        read(keys.slice(index * KEYS_A_LINE, (index + 1) * KEYS_A_LINE), 'get'),
+      );
+      const found = (await Promise.all(lines)).flatMap((values) => [...values]);
+      return new Map(found.map(([key, { value }]) => [key, value]));
     },
     gets: async (key) => {
-      const found = (await read([key], 'gets'))[key];
-      return found?.casUniq === undefined ? null : { value: found.value, version: found.casUniq };
+      const found = (await read([key], 'gets')).get(key);
+      if (found?.version === '') throw new BusError('the answer to gets has no version');
+      return found ?? null;
     },
     set: async (key, value, ttlSeconds) => {
-      if (!(await store('set', key, value, ttlSeconds))) throw new BusError('memcached did not store the value');
+      await store('set', key, value, ttlSeconds, []);
     },
-    add: (key, value, ttlSeconds) => store('add', key, value, ttlSeconds),
-    cas: (key, value, ttlSeconds, version) => store('cas', key, value, ttlSeconds, version),
-    delete: (key) => answered(['NOT_FOUND'], () => client.delete(checkedKey(key))),
+    add: (key, value, ttlSeconds) => store('add', key, value, ttlSeconds, ['NOT_STORED']),
+    cas: async (key, value, ttlSeconds, version) => {
+      if (!/^[0-9]{1,20}$/.test(version)) throw new BusError('not a version');
+      return store('cas', key, value, ttlSeconds, ['EXISTS', 'NOT_FOUND'], ` ${version}`);
+    },
+    delete: async (key) => (await askFor(`delete ${checkedKey(key)}`, 'DELETED', ['NOT_FOUND'])) !== null,
     increment: async (key, by, first) => {
+      if (!Number.isSafeInteger(by) || by < 0) throw new BusError(`not a number to add: ${by}`);
       for (let attempt = 0; attempt < 3; attempt += 1) {
-        const sum = await missing(() => client.incr(checkedKey(key), by));
-        if (sum !== null) return Number(sum);
-        if (await store('add', key, String(first), 0)) return first;
+        const sum = await askFor(`incr ${checkedKey(key)} ${by}`, '[0-9]{1,20}', ['NOT_FOUND']);
+        if (sum !== null && Number.isSafeInteger(Number(sum))) return Number(sum);
+        if (sum !== null) throw new BusError('the number has become too large');
+        if (await store('add', key, String(first), 0, ['NOT_STORED'])) return first;
       }
       throw new BusError('the number comes and goes');
     },
-    close: () => client.shutdown(),
+    close: () => {
+      closed = true;
+      client.shutdown();
+    },
   };
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+const watched = new WeakMap<Socket, Answers>();
+
+/** Stands between this connection and the client, from the first question on. */
+function answersOn(socket: Socket): Answers {
+  const known = watched.get(socket);
+  if (known !== undefined) return known;
+  const answers = new Answers();
+  watched.set(socket, answers);
+  const toClient = socket.listeners('data') as ((chunk: Buffer) => void)[];
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: Buffer) => {
+    const wrong = answers.read(chunk);
+    // Destroyed, it refuses all that was asked on it, and the next question makes a new one.
+    if (wrong === null) for (const pass of toClient) pass(chunk);
+    else socket.destroy(new Error(`not an answer of memcached: ${wrong}`));
+  });
+  return answers;
+}
+
+function inTime<T>(asking: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new BusError('no answer in time')), CALL_TIMEOUT_MS);
+    asking.then(resolve, reject).finally(() => clearTimeout(late));
+  });
+}
+
+/** Of an attempt at several addresses of a name the message is empty. */
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { readonly message?: string; readonly code?: string };
+  return [message, code].find((text) => text !== undefined && text !== '') ?? 'it failed';
+}
+
+function textOf(key: string, value: unknown): string {
+  // Others may store with flags by which the client makes numbers and objects of values.
+  if (typeof value !== 'string') throw new BusError(`${key} holds something else than text`);
+  return value;
 }
 
 function checkedKey(key: string): string {
@@ -101,33 +196,4 @@ function checkedKey(key: string): string {
 function checkedTtl(seconds: number): number {
   if (!Number.isInteger(seconds) || seconds < 0) throw new BusError(`not a time to live: ${seconds}`);
   return Math.min(seconds, TTL_SECONDS_MAX);
-}
-
-/** True when it was done, false where memcached said one of `noes`. */
-async function answered(noes: readonly string[], ask: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await failing(ask);
-    return true;
-  } catch (error) {
-    if (error instanceof BusError && noes.includes(error.message)) return false;
-    throw error;
-  }
-}
-
-async function missing<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await failing(ask);
-  } catch (error) {
-    if (error instanceof BusError && error.message === 'NOT_FOUND') return null;
-    throw error;
-  }
-}
-
-async function failing<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof BusError) throw error;
-    throw new BusError(error instanceof Error ? error.message : String(error));
-  }
 }
