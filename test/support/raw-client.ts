@@ -7,12 +7,15 @@ export class RawClient implements AsyncDisposable {
   closed = false;
   private readonly chunks: Buffer[] = [];
   private taken = 0;
+  /** Looked at with each chunk, where all that came would take too long. */
+  private tail = '';
   private wake = (): void => undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.chunks.push(chunk);
+      this.tail = (this.tail + chunk.toString('latin1', Math.max(0, chunk.length - TAIL_BYTES))).slice(-TAIL_BYTES);
       this.wake();
     });
     socket.on('error', () => undefined);
@@ -40,14 +43,15 @@ export class RawClient implements AsyncDisposable {
   /** Sends, and resolves to everything said before `version` is answered, which is asked after it. */
   async ask(text: string): Promise<string> {
     this.send(`${text}version\r\n`);
-    await this.until(() => /VERSION [^\r]*\r\n$/.test(this.received) || this.closed);
-    const said = this.received.replace(/VERSION [^\r]*\r\n$/, '');
+    await this.until(() => VERSION.test(this.tail) || this.closed);
+    const said = this.received.replace(VERSION, '');
     this.discard();
     return said;
   }
 
   discard(): void {
     this.taken += this.received.length;
+    this.tail = '';
   }
 
   async untilClosed(): Promise<string> {
@@ -67,3 +71,6 @@ export class RawClient implements AsyncDisposable {
     await once(this.socket, 'close');
   }
 }
+
+const TAIL_BYTES = 64;
+const VERSION = /VERSION [^\r]*\r\n$/;
