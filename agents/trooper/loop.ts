@@ -10,14 +10,17 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-/** `turn` resolves to how many milliseconds to rest before the next one; it is never run beside itself. */
-export function keepDoing(name: string, log: FastifyBaseLogger, restAfterFailureMs: number, turn: () => Promise<number>): Loop {
+/** Resolves to how many milliseconds to rest before the next one. One that takes long gives up when `stopping` is aborted. */
+export type Turn = (stopping: AbortSignal) => Promise<number>;
+
+/** `turn` is never run beside itself. */
+export function keepDoing(name: string, log: FastifyBaseLogger, restAfterFailureMs: number, turn: Turn): Loop {
   const stopping = new AbortController();
   let failing: string | null = null;
 
   const once = async (): Promise<number> => {
     try {
-      const rest = await turn();
+      const rest = await turn(stopping.signal);
       if (failing !== null) log.info({ loop: name }, 'loop works again');
       failing = null;
       return rest;

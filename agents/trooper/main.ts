@@ -17,6 +17,8 @@ import { serveSelfDestruct } from './self-destruct.ts';
 import { readSettings } from './settings.ts';
 import { startKeepingSize } from './size.ts';
 import { serveSwarm } from './swarm.ts';
+import { serveHaiku } from './text/haiku.ts';
+import { startTexts } from './text/start.ts';
 import { createTrooper } from './trooper.ts';
 import { serveWhoami } from './whoami.ts';
 
@@ -37,6 +39,7 @@ await runAgent((agent) => {
     serveOutage(http, trooper);
     serveChat(http, trooper);
     serveArm(http, trooper);
+    serveHaiku(http, trooper);
     serveRevolt(http, trooper);
     serveLive(http, agent.streams, livePartsOf(trooper));
     servePage(http);
@@ -45,4 +48,5 @@ await runAgent((agent) => {
   startKeepingSize(trooper);
   startRoster(trooper);
   startRevolts(trooper);
+  startTexts(trooper);
 });

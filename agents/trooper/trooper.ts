@@ -4,7 +4,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Agent } from '../kit/agent.ts';
 import type { Daemon } from '../kit/daemon.ts';
 import { type Bus, connectBus } from '../world/bus.ts';
-import { type Loop, keepDoing } from './loop.ts';
+import { type Loop, type Turn, keepDoing } from './loop.ts';
 import type { Settings } from './settings.ts';
 import { type Squad, createSquad } from './squad.ts';
 
@@ -21,7 +21,7 @@ export interface Trooper {
   readonly daemon: Daemon | null;
   readonly log: FastifyBaseLogger;
   /** A loop that ends with the agent (see loop.ts). */
-  keepDoing(name: string, restAfterFailureMs: number, turn: () => Promise<number>): void;
+  keepDoing(name: string, restAfterFailureMs: number, turn: Turn): void;
 }
 
 /** Alone, without a daemon, it is the only trooper of its world: slot 1, named after its machine. */
