@@ -2,6 +2,7 @@ import { readArmEvents } from './arm.ts';
 import { readChat } from './chat.ts';
 import type { LiveParts } from './live.ts';
 import { readSwarms } from './swarm.ts';
+import { readHaiku } from './text/haiku.ts';
 import type { Trooper } from './trooper.ts';
 
 /** Where each part of the live stream is read. Parts that this world does not have yet are never there. */
@@ -19,7 +20,7 @@ export function livePartsOf(trooper: Trooper): LiveParts {
     chat: { read: () => readChat(bus), absent: null },
     arm_events: { read: () => readArmEvents(bus), absent: null },
     rps: notYet,
-    haiku: notYet,
+    haiku: { read: () => readHaiku(trooper), absent: null },
     revolt_events: notYet,
   };
 }
