@@ -67,8 +67,7 @@ const guarded = (reply: FastifyReply): FastifyReply =>
   reply
     .header('content-security-policy', POLICY)
     .header('x-content-type-options', 'nosniff')
-    .header('referrer-policy', 'no-referrer')
-    .header('cross-origin-opener-policy', 'same-origin');
+    .header('referrer-policy', 'no-referrer');
 
 /** Null: it was not built. */
 function readBuilt(folder: string): Built | null {

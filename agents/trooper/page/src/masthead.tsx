@@ -38,6 +38,11 @@ export function Masthead(props: {
           </span>
         )}
       </p>
+      <nav className="ways" aria-label="On this page">
+        <a href="#round">Round</a>
+        <a href="#conversation">Conversation</a>
+        <a href="#revolts">Revolts</a>
+      </nav>
     </header>
   );
 }

@@ -10,7 +10,7 @@ export function Panel(props: {
 }): ReactNode {
   const headingId = useId();
   return (
-    <section className="panel" data-panel={props.name} aria-labelledby={headingId}>
+    <section className="panel" id={props.name} aria-labelledby={headingId}>
       <header className="panel-head">
         <h2 id={headingId}>{props.title}</h2>
         {props.aside}

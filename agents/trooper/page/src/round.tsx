@@ -31,13 +31,19 @@ export function Round({ rps, unread }: { readonly rps: RpsView | null; readonly 
           </div>
         </div>
       )}
-      {state !== null && rps !== null && (
-        <div className="countdown" aria-hidden="true">
-          <div key={state.at} style={{ animationDuration: `${rps.interval_seconds}s` }} />
-        </div>
-      )}
+      {state !== null && rps !== null && <Countdown key={state.at} since={state.at} seconds={rps.interval_seconds} />}
       {rps !== null && <Interval seconds={rps.interval_seconds} />}
     </Panel>
+  );
+}
+
+/** How much of the round is left, for the eye only. */
+function Countdown({ since, seconds }: { readonly since: string; readonly seconds: number }): ReactNode {
+  const [passed] = useState(() => Math.min(Math.max((Date.now() - Date.parse(since)) / 1000, 0), seconds));
+  return (
+    <div className="countdown" aria-hidden="true">
+      <div style={{ animationDuration: `${seconds}s`, animationDelay: `-${passed}s` }} />
+    </div>
   );
 }
 

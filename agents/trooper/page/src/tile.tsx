@@ -117,7 +117,8 @@ function Orders({ replica, service, peer }: Omit<TileProps, 'onLostFocus'>): Rea
   const revolt = (): void =>
     give('Revolt', '/api/revolt', { service }, (answer) => {
       const target = answer['target_task_id'];
-      return `${name} has gone to the other rack${typeof target === 'string' ? `, as ${short(target)}` : ''}.`;
+      if (typeof target !== 'string') return `${name} is on its way to the other rack.`;
+      return `${name} has gone to the other rack, as ${short(target)}.`;
     });
   const selfDestruct = (): void => {
     setAsking(false);
