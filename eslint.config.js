@@ -30,7 +30,12 @@ const BANNED_IN_TESTS = [
 ];
 
 // The config files of these tools, and nothing else, are read through their default export.
-const CONFIG_FILES = ['eslint.config.js', 'vitest.config.ts', 'agents/trooper/page/vite.config.ts'];
+const CONFIG_FILES = [
+  'eslint.config.js',
+  'vitest.config.ts',
+  'agents/trooper/page/vite.config.ts',
+  'test/browser/screens.config.ts',
+];
 
 export default tseslint.config(
   { ignores: ['**/dist', 'node_modules', 'coverage', '.reveille', '.test-results'] },

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
- * daemon and needs time, `world` needs apt's memcached, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
+ * daemon and needs time, `world` needs apt's memcached, `browser` its Chromium too, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
  * engine in it. `npm test` runs them all and counts (tools/test.ts).
  */
 export default defineConfig({
@@ -49,6 +49,18 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 120_000,
           globalSetup: ['test/world/install.ts'],
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        // The page of the world, in the Chromium of this system.
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          maxWorkers: 3,
+          testTimeout: 120_000,
+          globalSetup: ['test/browser/install.ts'],
           hookTimeout: 300_000,
         },
       },

@@ -15,7 +15,7 @@ const STAGES = [
   [['unit']],
   [
     ['swarm', 'two-nodes'],
-    ['blackbox', 'world', 'prometheus'],
+    ['blackbox', 'world', 'browser', 'prometheus'],
   ],
 ] as const;
 type Suite = (typeof STAGES)[number][number][number];

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { button, it, panel, shows, tileIn, tiles, untilCount } from './rig.ts';
+
+const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { colorScheme: 'light', viewport: { width: 360, height: 780 }, hasTouch: true, isMobile: true },
+  'phone at night, without motion': { colorScheme: 'dark', reducedMotion: 'reduce', viewport: { width: 320, height: 700 } },
+};
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+it('the page keeps nobody out (WCAG 2.2 AA), by day, by night and on a phone, where nothing lies outside the screen', async ({
+  world,
+  look,
+}) => {
+  const { daemon, post } = await world({ env: { DASHBOARD_BOT_LABEL: 'Machine Rack 1 (BOT 1)' } });
+  await post('/api/chat', { text: `A word that is too long for any phone: ${'w'.repeat(200)}` });
+  for (const [name, options] of Object.entries(LOOKS)) {
+    const page = await look(daemon, options);
+    await untilCount(tiles(page), 3);
+    await shows(panel(page, 'Conversation'), 'too long');
+    // With a refusal, a report and a trooper that is armed in it.
+    await button(panel(page, 'Conversation'), 'Send').click();
+    await page.locator('.refusal').waitFor();
+    if (name === 'light') await button(tileIn(page, 2), 'Arm').click();
+    await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
+    expect(await faults(page), name).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), name).toBeLessThanOrEqual(0);
+
+    await button(tileIn(page, 1), 'Self-destruct').click();
+    await page.getByRole('dialog').waitFor();
+    expect(await faults(page), `${name}, dialog`).toEqual([]);
+    await page.context().close();
+  }
+});
+
+async function faults(page: Page): Promise<readonly string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<{ readonly violations: readonly Violation[] }>(
+    `axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(RULES)} }, resultTypes: ['violations'] })`,
+  );
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ html }) => `${id}: ${help}: ${html}`));
+}
+
+interface Violation {
+  readonly id: string;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string }[];
+}

@@ -1,0 +1,47 @@
+import { describe, expect } from 'vitest';
+import { button, it, panel, report, shows, tileIn, tiles, untilCount } from './rig.ts';
+
+describe('the page of a world', () => {
+  it('shows each trooper as the API has it, and one of them as the manager', async ({ world, look }) => {
+    const { daemon, get } = await world({ env: { DASHBOARD_BOT_LABEL: 'Machine Rack 1 (BOT 1)' } });
+    const page = await look(daemon);
+    await untilCount(tiles(page), 3);
+    await shows(page.locator('header'), 'Machine Rack 1 (BOT 1)');
+    expect(await page.title()).toBe("Bob's World, Machine Rack 1 (BOT 1)");
+    for (const { slot, id, node_id, name, is_manager } of (await get('/api/swarm')).json.replicas) {
+      const tile = tileIn(page, slot);
+      await tile.getByRole('heading', { name }).waitFor();
+      const text = await tile.innerText();
+      expect(text).toContain(id.slice(0, 12));
+      expect(text).toContain(node_id.slice(0, 12));
+      expect(text.includes('MANAGER')).toBe(is_manager);
+      expect(await button(tile, 'Outage').count()).toBe(is_manager ? 1 : 0);
+      expect(await button(tile, 'Revolt').count()).toBe(0);
+    }
+  });
+
+  it('arms a trooper and disarms it, for all who look', async ({ world, look }) => {
+    const { daemon, get } = await world();
+    const [one, other] = [await look(daemon), await look(daemon)];
+    await button(tileIn(one, 2), 'Arm').dblclick();
+    for (const page of [one, other]) {
+      await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
+      await tileIn(page, 2).locator('button[aria-pressed="true"]', { hasText: 'Arm' }).waitFor();
+      await untilCount(panel(page, 'Arm log').getByRole('listitem'), 1);
+    }
+    await button(tileIn(other, 2), 'Arm').click();
+    await tileIn(one, 2).locator('.badge', { hasText: 'OFF' }).waitFor();
+    expect((await get('/api/arm/events')).json.events.map(({ state }: { state: string }) => state)).toEqual(['on', 'off']);
+  });
+
+  it('lets another trooper manage after an outage', async ({ world, look }) => {
+    const { daemon } = await world();
+    const page = await look(daemon);
+    await tileIn(page, 1).locator('.badge', { hasText: 'MANAGER' }).waitFor();
+    await button(tileIn(page, 1), 'Outage').click();
+    await shows(report(page), 'Slot 2 manages for 300 seconds.');
+    await tileIn(page, 2).locator('.badge', { hasText: 'MANAGER' }).waitFor();
+    expect(await page.locator('.badge', { hasText: 'MANAGER' }).count()).toBe(1);
+    await button(tileIn(page, 2), 'Outage').waitFor();
+  });
+});
