@@ -1,5 +1,6 @@
-# Two images out of one file. The last one is the daemon's, so `docker build .` makes that; `docker build --target hello .`
-# makes the agent of agents/hello, and shows what an image for an agent needs: no more than any HTTP server.
+# Three images out of one file. The last one is the daemon's, so `docker build .` makes that; `docker build --target hello .`
+# makes the agent of agents/hello, and shows what an image for an agent needs: no more than any HTTP server. `--target world`
+# makes Bob's World: a trooper, and its scoreboard by another command.
 #
 # It is built by BuildKit and by the classic builder alike, so it uses neither mounts nor heredocs. Behind a proxy give the
 # predefined --build-arg HTTPS_PROXY=... and NO_PROXY=...; the only address that is asked for is the npm registry's.
@@ -35,6 +36,22 @@ ENV PORT=3000 HOST=0.0.0.0
 EXPOSE 3000
 # No HEALTHCHECK: Reveille checks agents itself, and Swarm would show a task as running only after the first one.
 CMD ["node", "agents/hello/main.ts"]
+
+FROM runtime AS world
+USER 0
+COPY src/contract ./src/contract
+COPY src/std ./src/std
+COPY agents ./agents
+# A new volume takes its owner from what it covers. HOME is where PicoClaw looks for its config, where there is one.
+RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/world
+LABEL org.opencontainers.image.title="reveille-world" \
+      org.opencontainers.image.description="Bob's World: troopers that play, talk and write poems, asleep until somebody looks." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0"
+USER 10001:10001
+ENV PORT=3000 HOST=0.0.0.0 HOME=/var/lib/world PICOCLAW_ENABLED=0 REVOLT_SNAPSHOT_DIR=/var/lib/world/snapshots
+EXPOSE 3000
+CMD ["node", "agents/trooper/main.ts"]
 
 # Below node_modules and in dist Node strips no types, so what is installed is JavaScript.
 FROM ${NODE_IMAGE} AS build

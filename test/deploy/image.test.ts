@@ -47,12 +47,12 @@ describe('the Dockerfile', () => {
     const stages = TEXT.split(/^FROM /m).slice(1);
     const last = (name: string) =>
       [...(stages.find((stage) => stage.includes(` AS ${name}\n`)) ?? '').matchAll(/^USER (.*)$/gm)].at(-1)?.[1];
-    expect([last('runtime'), last('reveille')]).toEqual(['10001:10001', '10001:10001']);
+    for (const name of ['runtime', 'world', 'reveille']) expect([name, last(name)]).toEqual([name, '10001:10001']);
   });
 
   it('says which version it is', () => {
     const { version } = JSON.parse(readText('package.json'));
-    expect([...TEXT.matchAll(/image\.version="([^"]*)"/g)].map(([, label]) => label)).toEqual([version, version]);
+    expect([...TEXT.matchAll(/image\.version="([^"]*)"/g)].map(([, label]) => label)).toEqual([version, version, version]);
   });
 
   it('looks at the port where the bundled config has the internal one', () => {

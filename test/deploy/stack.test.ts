@@ -12,12 +12,16 @@ import { readStack } from './stack.ts';
  * Swarm to see; that they mean each other can be seen here.
  */
 const GIVEN = { REVEILLE_IMAGE: 'sha256:1', HELLO_IMAGE: 'sha256:2', DOCKER_GID: '999' };
-const STACK_NAME = 'reveille';
+const WORLD_GIVEN = { WORLD_IMAGE: 'sha256:3', MEMCACHED_IMAGE: 'memcached@sha256:4' };
 const CONFIG_FILE = 'deploy/orchestrator.swarm.yaml';
 
 const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 const stack = readStack('stack.yml', GIVEN);
 const { reveille: daemon, ...agentServices } = stack.services;
+const world = readStack('world.yml', WORLD_GIVEN);
+const { memcached, ...worldAgents } = world.services;
+/** The agents of the config by the name of their stack. */
+const STACKS = { reveille: agentServices, bobs: worldAgents } as const;
 
 function config(): Config {
   const loaded = configFromText(readText(CONFIG_FILE), path(CONFIG_FILE), {});
@@ -31,18 +35,22 @@ describe('stack.yml', () => {
     expect(Object.values(stack.configs).map(({ file }) => existsSync(path(file)))).toEqual([true]);
   });
 
-  it('has a service for each agent of the config, under the names that the config dials and scales', () => {
-    const expected = Object.entries(config().agents).map(([name, { container, backend }]) => {
-      const port = agentServices[name]?.environment?.['PORT'];
-      expect(backend).toBe(`http://tasks.${STACK_NAME}_${name}:${String(port)}`);
-      return [name, container?.name];
-    });
-    expect(expected).toEqual(Object.keys(agentServices).map((key) => [key, `${STACK_NAME}_${key}`]));
+  it('and world.yml have a service for each agent of the config, under the names that the config dials and scales', () => {
+    const expected = Object.entries(STACKS).flatMap(([stackName, services]) =>
+      Object.entries(services).map(([name, { environment }]) => [
+        name,
+        `http://tasks.${stackName}_${name}:${environment?.['PORT'] ?? ''}`,
+        `${stackName}_${name}`,
+      ]),
+    );
+    const dialled = Object.entries(config().agents).map(([name, { backend, container }]) => [name, backend, container?.name]);
+    expect(dialled).toEqual(expected);
   });
 
   it('deploys agents on demand asleep, and the one that is always on awake', () => {
     for (const [name, { policy }] of Object.entries(config().agents)) {
-      expect(Number(agentServices[name]?.deploy.replicas), name).toBe(policy === 'on-demand' ? 0 : 1);
+      const service = { ...agentServices, ...worldAgents }[name];
+      expect(Number(service?.deploy.replicas), name).toBe(policy === 'on-demand' ? 0 : 1);
     }
   });
 
@@ -101,6 +109,73 @@ describe('stack.yml', () => {
         deploy: { endpoint_mode: 'dnsrr', resources: { limits: { memory: expect.any(String) } } },
       });
     }
+  });
+});
+
+describe('world.yml', () => {
+  it('tells its agents what stack.yml tells its own, and where memcached is', () => {
+    const hello = agentServices['hello']?.environment;
+    for (const [name, { environment, secrets }] of Object.entries(worldAgents)) {
+      expect(environment, name).toMatchObject({
+        ...hello,
+        REVEILLE_AGENT: name,
+        REVEILLE_TASK_NAME: `${name}.{{.Task.Slot}}`,
+        MEMCACHED_HOST: 'memcached',
+        MEMCACHED_PORT: '11211',
+      });
+      expect(secrets).toMatchObject([{ source: `token_${name}`, target: 'reveille_token' }]);
+      expect(world.secrets[`token_${name}`]).toEqual({ external: true, name: `reveille_token_${name}` });
+    }
+    expect(existsSync(path(worldAgents['scoreboard']?.command?.[1] ?? ''))).toBe(true);
+  });
+
+  it('lets nobody but this world reach memcached, which asks nobody who they are', () => {
+    expect(memcached?.networks).toEqual(['bus']);
+    expect(memcached?.ports).toBeUndefined();
+    expect(world.networks['bus']).toMatchObject({ driver: 'overlay', internal: true, driver_opts: { encrypted: 'true' } });
+    expect(world.networks['agents']).toEqual({ external: true, name: config().swarm.network });
+    for (const { networks } of Object.values(worldAgents)) expect(networks).toEqual(['agents', 'bus']);
+  });
+
+  it('takes no image by a tag, and lets every service have a limit and nothing that it can do without', () => {
+    for (const name of Object.keys(WORLD_GIVEN))
+      expect(() => readStack('world.yml', { ...WORLD_GIVEN, [name]: '' })).toThrow(name);
+    for (const [name, service] of Object.entries(world.services)) {
+      expect(service, name).toMatchObject({
+        init: true,
+        read_only: true,
+        cap_drop: ['ALL'],
+        deploy: { endpoint_mode: 'dnsrr', resources: { limits: { memory: expect.any(String) } } },
+      });
+    }
+  });
+
+  it('keeps snapshots on a volume, where the image has made room for them', () => {
+    const { environment, volumes = [] } = worldAgents['world']!;
+    const [volume = '', target = ''] = String(volumes[0]).split(':');
+    expect(Object.keys(world.volumes ?? {})).toEqual([volume]);
+    expect(environment?.['REVOLT_SNAPSHOT_DIR']).toMatch(new RegExp(`^${target}/`));
+    expect(readText('Dockerfile')).toContain(`install -d -o 10001 -g 10001 -m 0700 ${target}\n`);
+  });
+
+  it('stands beside itself, for a second world of the same daemon', () => {
+    const second = readStack('world.yml', { ...WORLD_GIVEN, RACK: '-2', SECRETS: '_3' });
+    expect(second.services['world']?.environment).toMatchObject({ REVEILLE_AGENT: 'world-2' });
+    expect(second.secrets['token_scoreboard']?.name).toBe('reveille_token_scoreboard-2_3');
+  });
+});
+
+describe('deploy/peer.yml', () => {
+  it('gives the troopers the address of the other world, and the secret as a file', () => {
+    const peer = readStack('deploy/peer.yml', { PEER_DASHBOARD_URL: 'http://other:8080' });
+    expect(Object.keys(peer.services).filter((name) => !(name in worldAgents))).toEqual([]);
+    const { environment, secrets } = peer.services['world']!;
+    expect(environment).toEqual({
+      PEER_DASHBOARD_URL: 'http://other:8080',
+      REVOLT_SECRET_FILE: `/run/secrets/${secrets?.[0]?.target ?? ''}`,
+    });
+    expect(secrets?.[0]?.source).toBe(Object.keys(peer.secrets)[0]);
+    expect(() => readStack('deploy/peer.yml', {})).toThrow('PEER_DASHBOARD_URL');
   });
 });
 

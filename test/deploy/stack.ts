@@ -4,6 +4,7 @@ import { readText } from '../house/tree.ts';
 /** A stack file as Docker reads it: variables put in from what is given, merge keys followed. */
 export interface StackService {
   readonly image: string;
+  readonly command?: readonly string[];
   readonly user?: string;
   readonly init?: boolean;
   readonly read_only?: boolean;
@@ -13,6 +14,7 @@ export interface StackService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly secrets?: readonly { readonly source: string; readonly target: string; readonly uid?: string }[];
   readonly configs?: readonly { readonly source: string; readonly target: string }[];
+  readonly volumes?: readonly unknown[];
   readonly stop_grace_period?: string;
   readonly deploy: {
     readonly replicas: number | string;
@@ -24,6 +26,8 @@ export interface StackService {
 }
 
 export interface StackNetwork {
+  readonly external?: boolean;
+  readonly internal?: boolean;
   readonly name?: string;
   readonly driver_opts?: Readonly<Record<string, string>>;
   readonly ipam?: { readonly config: readonly { readonly subnet: string }[] };
@@ -32,6 +36,7 @@ export interface StackNetwork {
 export interface Stack {
   readonly services: Readonly<Record<string, StackService>>;
   readonly networks: Readonly<Record<string, StackNetwork>>;
+  readonly volumes?: Readonly<Record<string, unknown>>;
   readonly configs: Readonly<Record<string, { readonly name: string; readonly file: string }>>;
   readonly secrets: Readonly<Record<string, { readonly external: boolean; readonly name: string }>>;
 }

@@ -71,10 +71,16 @@ export async function baseImageRoot(registry: Registry, scratch: string, signal:
   return file;
 }
 
-// In memory while it is made, which halves the time. 1000 is the number of the user `node` in the official image.
+// In memory while it is made, which halves the time. 1000 is the number of the user `node` in the official image. Of
+// memcached, which another image is made of, comes the program alone: its package wants all of Perl.
 const SCRIPT = `
 mount -t tmpfs -o mode=755 tmpfs "$ROOT"
-debootstrap --variant=minbase "$SUITE" "$ROOT" "$MIRROR"
+debootstrap --variant=minbase --include=libevent-2.1-7,libsasl2-2,libssl3 "$SUITE" "$ROOT" "$MIRROR"
+awk -v RS= '/(^|\\n)Package: memcached\\n/' "$ROOT"/var/lib/apt/lists/*_Packages > "$ROOT/tmp/memcached"
+wget -q -O "$ROOT/tmp/memcached.deb" "\${MIRROR%/}/$(sed -n 's/^Filename: //p' "$ROOT/tmp/memcached")"
+echo "$(sed -n 's/^SHA256: //p' "$ROOT/tmp/memcached") $ROOT/tmp/memcached.deb" | sha256sum --quiet -c
+dpkg-deb --fsys-tarfile "$ROOT/tmp/memcached.deb" | tar -x -C "$ROOT" ./usr/bin/memcached
+rm "$ROOT"/tmp/memcached*
 chroot "$ROOT" groupadd --gid 1000 node
 chroot "$ROOT" useradd --uid 1000 --gid node --shell /bin/bash --create-home node
 rm -rf "$ROOT"/var/cache/apt/* "$ROOT"/var/lib/apt/lists/* "$ROOT"/usr/share/doc "$ROOT"/usr/share/man "$ROOT"/usr/share/locale

@@ -36,6 +36,17 @@ export async function buildAgentImage(builder: Builder): Promise<string> {
   }
 }
 
+/** What the official image `memcached` is, as far as a stack can tell: the program, started without root and without a script. */
+export async function buildMemcachedImage(builder: Builder): Promise<string> {
+  const context = mkdtempSync(join(tmpdir(), 'memcached-image-'));
+  try {
+    writeFileSync(join(context, 'Dockerfile'), `FROM ${BASE}\nUSER 11211\nCMD ["memcached"]\n`);
+    return await build(builder, context);
+  } finally {
+    rmSync(context, { recursive: true });
+  }
+}
+
 /** What `docker build` needs in the lab, whichever Dockerfile it is. */
 export const buildOptions = (proxy: string): readonly string[] => [
   '--network=host',
