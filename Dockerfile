@@ -37,11 +37,25 @@ EXPOSE 3000
 # No HEALTHCHECK: Reveille checks agents itself, and Swarm would show a task as running only after the first one.
 CMD ["node", "agents/hello/main.ts"]
 
+# With all that only builds: the compiler of the daemon, and the bundler of the page.
+FROM ${NODE_IMAGE} AS development
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+
+FROM development AS page
+COPY src/contract ./src/contract
+COPY src/std ./src/std
+COPY agents ./agents
+RUN npm run build:page
+
 FROM runtime AS world
 USER 0
 COPY src/contract ./src/contract
 COPY src/std ./src/std
 COPY agents ./agents
+COPY --from=page /app/agents/trooper/page/dist ./agents/trooper/page/dist
 # A new volume takes its owner from what it covers. HOME is where PicoClaw looks for its config, where there is one.
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/world
 LABEL org.opencontainers.image.title="reveille-world" \
@@ -54,11 +68,7 @@ EXPOSE 3000
 CMD ["node", "agents/trooper/main.ts"]
 
 # Below node_modules and in dist Node strips no types, so what is installed is JavaScript.
-FROM ${NODE_IMAGE} AS build
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+FROM development AS build
 COPY tools/build.ts ./tools/build.ts
 COPY src ./src
 RUN npm run build

@@ -20,7 +20,7 @@ describe('the Dockerfile', () => {
   it('stands on one image, which an operator can pin', () => {
     expect(lines('ARG')).toEqual(['NODE_IMAGE=node:24-bookworm-slim']);
     const bases = lines('FROM').map((line) => line.split(' ')[0]);
-    expect(new Set(bases)).toEqual(new Set(['${NODE_IMAGE}', 'runtime']));
+    expect(new Set(bases)).toEqual(new Set(['${NODE_IMAGE}', 'runtime', 'development']));
   });
 
   it('asks for nothing that the classic builder does not have', () => {
