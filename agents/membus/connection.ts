@@ -18,6 +18,8 @@ export type CarryOut = (requests: readonly Request[]) => readonly Answer[];
 
 /** Requests that are carried out, and written down, together. Each key of a `get` counts. */
 const BATCH_MAX = 128;
+/** Of answers that are not taken yet, before no more is read. The largest batch comes on top of it. */
+const WAITING_BYTES_MAX = 2 * 1024 * 1024;
 /** Up to so much it is cheaper to copy an answer into one piece than to hand over its parts. */
 const COPIED_BYTES_MAX = 64 * 1024;
 
@@ -45,7 +47,6 @@ export class Connection {
     });
     socket.on('drain', () => {
       this.blocked = false;
-      this.stuckAt = null;
       socket.resume();
       this.work();
     });
@@ -62,6 +63,7 @@ export class Connection {
   /** Cuts the connection where it stands still. */
   cutIfOverdue({ stuckMs, idleMs }: ConnectionLimits): void {
     const now = this.now();
+    this.stuckAt = this.underWay ? (this.stuckAt ?? now) : null;
     if (this.stuckAt !== null ? now - this.stuckAt > stuckMs : now - this.activeAt > idleMs) this.socket.destroy();
   }
 
@@ -74,10 +76,15 @@ export class Connection {
       this.say(this.carryOut(requests).flat());
       if (requests.at(-1)?.kind === 'end') this.end();
     }
-    if (moved) this.activeAt = this.now();
-    if (!this.blocked && !this.parser.inTheMiddle) this.stuckAt = null;
-    else if (moved || this.stuckAt === null) this.stuckAt = this.now();
+    const now = this.now();
+    if (moved) [this.activeAt, this.stuckAt] = [now, null];
+    this.stuckAt = this.underWay ? (this.stuckAt ?? now) : null;
     this.endIfDone();
+  }
+
+  /** Whether the other side has to send, or to take, more. */
+  private get underWay(): boolean {
+    return this.parser.inTheMiddle || this.socket.writableLength > 0;
   }
 
   private batch(): readonly Request[] {
@@ -95,18 +102,17 @@ export class Connection {
   private say(parts: Answer): void {
     if (parts.length === 0) return;
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    let taken = true;
     if (length <= COPIED_BYTES_MAX) {
       const whole = Buffer.allocUnsafe(length);
       let at = 0;
       for (const part of parts) at += typeof part === 'string' ? whole.write(part, at, 'latin1') : part.copy(whole, at);
-      taken = this.socket.write(whole);
+      this.socket.write(whole);
     } else {
       this.socket.cork();
-      for (const part of parts) taken = typeof part === 'string' ? this.socket.write(part, 'latin1') : this.socket.write(part);
+      for (const part of parts) this.socket.write(part, 'latin1');
       this.socket.uncork();
     }
-    if (taken) return;
+    if (this.socket.writableLength <= WAITING_BYTES_MAX) return;
     this.blocked = true;
     this.socket.pause();
   }

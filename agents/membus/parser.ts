@@ -74,16 +74,23 @@ export class Parser {
     }
     if (this.bytes < line.bytes + 2) return null;
     this.waiting = null;
-    const block = this.take(line.bytes + 2);
-    if (block[line.bytes] !== RETURN || block[line.bytes + 1] !== NEWLINE) {
+    const value = this.copied(line.bytes);
+    if (!this.take(2).equals(END_OF_LINE)) {
       // Only whether it is answered is wanted of it.
       const { noreply } = line.finish(NOTHING) as { readonly noreply: boolean };
       return { kind: 'say', text: SAID.badChunk, noreply };
     }
-    // A copy of its own: part of a larger buffer would keep all of that in memory for as long as the value lives.
-    const value = Buffer.allocUnsafeSlow(line.bytes);
-    block.copy(value, 0, 0, line.bytes);
     return line.finish(value);
+  }
+
+  /** In memory of its own: part of a larger buffer would keep all of that for as long as the value lives. */
+  private copied(count: number): Buffer {
+    const value = Buffer.allocUnsafeSlow(count);
+    for (let at = 0; at < count;) {
+      const piece = this.take(Math.min(count - at, this.chunks[0]?.length ?? 0));
+      at += piece.copy(value, at);
+    }
+    return value;
   }
 
   private take(count: number): Buffer {
@@ -102,7 +109,7 @@ export class Parser {
 }
 
 const NOTHING = Buffer.alloc(0);
-const RETURN = 13;
+const END_OF_LINE = Buffer.from('\r\n');
 const NEWLINE = 10;
 /** As in memcached, where the rule depends on how the bytes were cut. */
 const LINE_BYTES_MAX = 2048;

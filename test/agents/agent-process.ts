@@ -40,6 +40,10 @@ export class AgentProcess implements AsyncDisposable {
     return new AgentProcess(child, url, lines, exit);
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   get webSocketUrl(): string {
     return this.url.replace('http', 'ws') + '/ws';
   }

@@ -104,13 +104,13 @@ describe('what membus is asked', () => {
 
   it('holds a value that arrives byte by byte in about as many bytes as have come', () => {
     const parser = new Parser();
-    parser.push(Buffer.from('set k 0 0 100000\r\n'));
+    parser.push(Buffer.from('set k 0 0 20000\r\n'));
     expect(parser.next()).toBeNull();
-    for (let count = 0; count < 100_000; count += 1) parser.push(Buffer.from('x'));
-    expect(parser.pending).toBe(100_000);
+    for (let count = 0; count < 20_000; count += 1) parser.push(Buffer.from('x'));
+    expect(parser.pending).toBe(20_000);
     expect((parser as unknown as { readonly chunks: readonly Buffer[] }).chunks.length).toBeLessThan(200);
     parser.push(Buffer.from('\r\n'));
-    expect(parser.next()).toMatchObject({ kind: 'store', value: Buffer.from('x'.repeat(100_000)) });
+    expect(parser.next()).toMatchObject({ kind: 'store', value: Buffer.from('x'.repeat(20_000)) });
     expect(parser.inTheMiddle).toBe(false);
   });
 

@@ -6,7 +6,9 @@ import { Store } from '../../agents/membus/store.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 /** A server with limits that a test can reach. Both are gone at its end. */
-const it = plainIt.extend<{ serving: (limits: Partial<ServerLimits>) => Promise<Server & { open(): Promise<RawClient> }> }>({
+const it = plainIt.extend<{
+  serving: (limits: Partial<ServerLimits>) => Promise<Server & { open(): Promise<RawClient>; readonly keeper: Keeper }>;
+}>({
   serving: async ({}, use) => {
     const ends: (() => Promise<void>)[] = [];
     await use(async (limits) => {
@@ -20,7 +22,7 @@ const it = plainIt.extend<{ serving: (limits: Partial<ServerLimits>) => Promise<
       });
       ends.push(() => server.close());
       const open = (): Promise<RawClient> => RawClient.open({ host: '127.0.0.1', port: server.port });
-      return Object.assign(Object.create(server) as Server, { open });
+      return Object.assign(Object.create(server) as Server, { open, keeper });
     });
     for (const end of ends) await end();
   },
@@ -66,7 +68,7 @@ it('tells one client too many that it is, and takes it when another has gone', a
 it('reads nothing more from a client that does not take its answers, holds no copies of them, and cuts it in the end', async ({
   serving,
 }) => {
-  const server = await serving({ stuckMs: 500 });
+  const server = await serving({ stuckMs: 2000 });
   await using raw = await server.open();
   await raw.ask(`set a 0 0 1000000\r\n${'x'.repeat(1_000_000)}\r\n`);
   await using greedy = await server.open();
@@ -74,11 +76,23 @@ it('reads nothing more from a client that does not take its answers, holds no co
   const before = process.memoryUsage();
   // Asks for 100 GB of answers.
   for (let count = 0; count < 100; count += 1) greedy.send('get a\r\n'.repeat(1000));
-  await pause(200);
+  await expect.poll(() => server.keeper.tally.gets).toBeGreaterThan(0);
+  expect(await raw.ask('')).toBe('');
+  await expect.poll(() => server.connections, { timeout: 20_000 }).toBe(1);
   const after = process.memoryUsage();
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(50_000_000);
-  expect(await raw.ask('')).toBe('');
-  await expect.poll(() => server.connections).toBe(1);
+  // One batch, and what was left of one before it.
+  expect(server.keeper.tally.gets).toBeLessThan(300);
+});
+
+it('cuts a client that asks for nothing more and leaves its answers where they are', async ({ serving }) => {
+  const server = await serving({ stuckMs: 300 });
+  await using raw = await server.open();
+  raw.socket.pause();
+  // More than the system takes for it.
+  raw.send(`set a 0 0 1000000 noreply\r\n${'x'.repeat(1_000_000)}\r\n${'get a\r\n'.repeat(8)}`);
+  await expect.poll(() => server.connections, { timeout: 20_000 }).toBe(0);
+  expect(server.keeper.tally.gets).toBe(8);
 });
 
 it('gives all answers to a client that takes them slowly', async ({ serving }) => {
@@ -96,7 +110,7 @@ it('gives all answers to a client that takes them slowly', async ({ serving }) =
 it('when it stops, answers what it has read, lets what was begun be ended, and waits no longer than it may', async ({
   serving,
 }) => {
-  const server = await serving({ stopMs: 300 });
+  const server = await serving({ stopMs: 1500 });
   await using asked = await server.open();
   await using begun = await server.open();
   await using never = await server.open();

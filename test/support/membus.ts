@@ -37,6 +37,10 @@ export class Membus implements AsyncDisposable {
     return fileIn(this.directory);
   }
 
+  get pid(): number {
+    return this.running.pid;
+  }
+
   /** Where it speaks HTTP. */
   get url(): string {
     return this.running.url;

@@ -40,6 +40,10 @@ export class Memcached implements AsyncDisposable {
     return { host: this.host, port: this.port };
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   /** SIGSTOP and SIGCONT: there, and silent. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
