@@ -4,7 +4,7 @@ import { appendTo } from '../world/lists.ts';
 import { KEPT, KEYS, TTL } from '../world/keys.ts';
 import { generatedName } from '../world/names.ts';
 import type { ArmEvent, TrooperRecord } from '../world/values.ts';
-import { changeRecord, readRecord, readRecords, writeViews } from './memory.ts';
+import { changeRecord, readRecord, readRecords, readSeat, storeRecord, writeViews } from './memory.ts';
 import { beginMove, finishMove } from './moves.ts';
 import { SEATS_MAX, type Seats, type Step, nextStep } from './seats.ts';
 import { readSize } from './size.ts';
@@ -29,12 +29,11 @@ const PATIENCE_MS = 15_000;
 const STEPS_MAX = 100;
 
 export function startEnlisting(trooper: Trooper, takeArrival: TakeArrival): void {
-  const recruitId = randomUUID();
   let known: TrooperRecord | null = null;
   let seated = false;
   const enlist = async (): Promise<number> => {
     const patient = Date.now() - trooper.startedAt.getTime() >= PATIENCE_MS;
-    known = await takeSeat(trooper, takeArrival, recruitId, patient);
+    known = await takeSeat(trooper, takeArrival, patient);
     if (known === null) return LOOK_AGAIN_MS;
     await announce(trooper, known);
     seated = true;
@@ -45,8 +44,11 @@ export function startEnlisting(trooper: Trooper, takeArrival: TakeArrival): void
     if (!seated) return enlist();
     const found = await readRecord(trooper.bus, trooper.settings.service, trooper.slot);
     if (found === null) await writeBack(trooper, known);
-    else if (found.record.task_id === trooper.taskId) known = found.record;
-    else seated = !(await isLeftBehind(trooper, found.record));
+    else if (isOwn(found.record, trooper.taskId)) known = found.record;
+    else {
+      known = null;
+      seated = !(await isToEnlistAgain(trooper, found.record));
+    }
     return LOOK_AFTER_MS;
   });
 }
@@ -66,15 +68,18 @@ type Place = Pick<Trooper, 'bus' | 'settings' | 'slot'>;
 export async function takeSeat<T extends Enlisting>(
   trooper: T,
   takeArrival: TakeArrival<T>,
-  recruitId: string,
   patient: boolean,
 ): Promise<TrooperRecord | null> {
   const { bus, squad, settings, slot, taskId } = trooper;
   for (let steps = 0; steps < STEPS_MAX; steps += 1) {
+    // Before an arrival is asked for: whoever takes it from this task again, stores the seat anew and so has the last word.
+    const { version } = await readSeat(bus, settings.service, slot);
     const self = await squad.refresh();
     const size = (await readSize(bus, settings.service))?.replicas ?? self.replicas.wanted;
     const seats = await readSeats(trooper);
     const seen = { slot, taskId, seats, tasks: self.tasks, size, patient };
+    // A new one each time: whoever was taken on under the last one may be on another rack by now.
+    const recruitId = randomUUID();
     let step = nextStep({ ...seen, arrival: null }, recruitId);
     // Asked only when nothing else is to be done first: whoever asks is given somebody.
     if (step.do === 'resume' || step.do === 'seat' || (step.do === 'move' && step.move.to === slot)) {
@@ -82,12 +87,16 @@ export async function takeSeat<T extends Enlisting>(
     }
     if (step.do === 'sit') return step.record;
     if (step.do === 'wait') return null;
-    await carryOut(trooper, step);
+    await carryOut(trooper, step, version);
   }
   throw new BusError(`no seat after ${STEPS_MAX} steps`);
 }
 
-async function carryOut({ bus, settings: { service }, slot, taskId }: Enlisting, step: Step): Promise<void> {
+async function carryOut(
+  { bus, settings: { service }, slot, taskId }: Enlisting,
+  step: Step,
+  version: string | null,
+): Promise<void> {
   switch (step.do) {
     case 'finish':
       return finishMove(bus, service, step.move);
@@ -100,7 +109,7 @@ async function carryOut({ bus, settings: { service }, slot, taskId }: Enlisting,
       });
       return;
     case 'seat':
-      await changeRecord(bus, service, slot, (record) => ((record?.trooper ?? null) === null ? step.record : null));
+      await storeRecord(bus, service, slot, step.record, version);
       return;
     case 'sit':
     case 'wait':
@@ -133,8 +142,13 @@ async function writeBack({ bus, settings, slot }: Enlisting, known: TrooperRecor
   await writeViews(bus, known);
 }
 
-/** Whether a task that no longer lives has taken the seat at the last moment. A vacant seat is left to be vacant. */
-async function isLeftBehind({ squad }: Enlisting, record: TrooperRecord): Promise<boolean> {
-  if (record.trooper === null) return false;
-  return !(await squad.view()).tasks.some((task) => isLive(task) && task.id === record.task_id);
+const isOwn = ({ trooper, task_id }: TrooperRecord, taskId: string): boolean => trooper !== null && task_id === taskId;
+
+/**
+ * Its trooper has left and the task stays, as where the daemon could not end it; or a task that no longer lives has taken the
+ * seat at the last moment.
+ */
+async function isToEnlistAgain({ squad, taskId }: Enlisting, { trooper, task_id }: TrooperRecord): Promise<boolean> {
+  const live = (await squad.refresh()).tasks.filter(isLive).map(({ id }) => id);
+  return live.includes(taskId) && (trooper === null || !live.includes(task_id));
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
-import { changeRecord, readRecords } from '../../agents/trooper/memory.ts';
+import { changeRecord, readRecords, vacant } from '../../agents/trooper/memory.ts';
 import { readSize, writeSize } from '../../agents/trooper/size.ts';
 import { KEYS } from '../../agents/world/keys.ts';
 import type { TrooperRecord } from '../../agents/world/values.ts';
@@ -182,5 +182,14 @@ describe('the memory of a trooper', () => {
     const after = await untilSwarmSeated(inWorld, 3);
     expect(troopersIn(after)).toEqual(troopersIn(before));
     while ((await readSize(bus, 'world'))?.replicas !== 3) await pause(50);
+  });
+
+  it('a task whose trooper has left, and that nobody ends, takes on somebody else', async ({ world }) => {
+    const inWorld = await world({ replicas: 1 });
+    const [gone] = troopersIn(await untilSeated(inWorld));
+    await changeRecord(inWorld.bus, 'world', 1, (record) => record && vacant(record.task_id));
+    const after = await untilSwarmSeated(inWorld, 1);
+    expect(after.get(1)).toMatchObject({ trooper: expect.any(String), score: 0 });
+    expect(troopersIn(after)).not.toContain(gone);
   });
 });

@@ -177,6 +177,9 @@ describe('changing seats', () => {
         };
         const arrivalFor = async (taskId: string): Promise<TrooperRecord | null> => {
           if (!guest || (takenBy !== taskId && lives(takenBy)) || seatsOf(bus, 'guest').length > 0) return null;
+          // Taken from one that may only seem dead: its seat is stored anew, so that what it writes comes too late.
+          const key = KEYS.trooper(SERVICE, Number(takenBy?.split('-')[0] ?? 0));
+          if (takenBy !== taskId && takenBy !== null) void bus.set(key, (await bus.get(key)) ?? JSON.stringify(vacant('')));
           takenBy = taskId;
           return trooper('guest', { score: 3 });
         };
@@ -188,7 +191,7 @@ describe('changing seats', () => {
           const own = mortal(bus, death, { between, stalled: () => stalls.resolve(true), after: everybodySits });
           const squad = { refresh: async () => selfOf([...tasks.values()]) };
           const enlisting = { bus: own, squad, settings: { service: SERVICE }, slot, taskId, taskName: taskId };
-          const sits = takeSeat(enlisting as unknown as Enlisting, () => arrivalFor(taskId), `r${taskId}`, false).then(
+          const sits = takeSeat(enlisting as unknown as Enlisting, () => arrivalFor(taskId), false).then(
             (record) => {
               // One too many: the daemon ends it.
               if (record === null && lives(taskId)) tasks.delete(slot);
@@ -220,9 +223,9 @@ describe('changing seats', () => {
         const scores = [...records.values()].filter((record) => record.trooper?.startsWith('t')).map(({ score }) => score);
         expect(scores).toEqual(seated.map(() => 7));
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
-  });
+  }, 120_000);
 });
 
 const selfOf = (tasks: readonly TaskView[]): SelfView =>
