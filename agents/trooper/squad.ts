@@ -1,8 +1,9 @@
-import type { SelfView } from '../../src/contract/api.ts';
+import type { SelfView, TaskView } from '../../src/contract/api.ts';
 import type { Daemon } from '../kit/daemon.ts';
 import { DaemonError } from '../kit/daemon-error.ts';
 import type { Bus } from '../world/bus.ts';
 import { KEYS } from '../world/keys.ts';
+import { readRecords } from './memory.ts';
 import { managerOf } from './who-manages.ts';
 
 /** The troopers of this service, as the daemon sees them. It is asked at most every so often, whoever wants to know. */
@@ -32,8 +33,11 @@ export function createSquad(daemon: Daemon | null, bus: Bus, service: string): S
   };
   const view = (): Promise<SelfView> => (asked !== null && Date.now() - asked.at < FRESH_MS ? asked.answer : refresh());
   const look: Squad['look'] = async () => {
-    const [self, override] = await Promise.all([view(), bus.get(KEYS.override(service))]);
-    return { self, manager: managerOf(self.tasks, override === null ? null : Number(override))?.id ?? null };
+    const self = await view();
+    const slots = [...new Set(self.tasks.map(({ slot }) => slot))];
+    const [override, seats] = await Promise.all([bus.get(KEYS.override(service)), readRecords(bus, service, slots)]);
+    const isSeated = ({ id, slot }: TaskView): boolean => seats.get(slot)?.task_id === id;
+    return { self, manager: managerOf(self.tasks, override === null ? null : Number(override), isSeated)?.id ?? null };
   };
 
   return { view, refresh, look, manager: async () => (await look()).manager };

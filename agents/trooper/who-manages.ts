@@ -4,9 +4,18 @@ import type { TaskView } from '../../src/contract/api.ts';
  * Who manages: the one tile that says MANAGER, and the one task that publishes. Every trooper comes to the same answer from
  * the same list, so none has to be asked: an override if its slot runs, else the lowest slot on the node of Swarm's leader,
  * else the lowest slot.
+ *
+ * A task is listed from the moment it is started, and of no use before it has taken its seat. So those in their seats come
+ * first, or rounds would wait for every replacement to boot.
  */
-export function managerOf(tasks: readonly TaskView[], overrideSlot: number | null): TaskView | null {
-  const live = tasks.filter(isLive).toSorted(bySlot);
+export function managerOf(
+  tasks: readonly TaskView[],
+  overrideSlot: number | null,
+  isSeated: (task: TaskView) => boolean,
+): TaskView | null {
+  const all = tasks.filter(isLive).toSorted(bySlot);
+  const seated = all.filter(isSeated);
+  const live = seated.length > 0 ? seated : all;
   const overridden = live.find(({ slot, state }) => slot === overrideSlot && state === 'running');
   return overridden ?? live.find(({ on_leader }) => on_leader) ?? live[0] ?? null;
 }
