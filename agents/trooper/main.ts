@@ -3,6 +3,7 @@ import { settingsOrExit } from '../kit/settings-or-exit.ts';
 import { serveArm } from './arm.ts';
 import { serveChat } from './chat.ts';
 import { startEnlisting } from './enlist.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { serveWorld } from './http.ts';
 import { serveLive } from './live.ts';
 import { livePartsOf } from './live-parts.ts';
@@ -49,4 +50,5 @@ await runAgent((agent) => {
   startRoster(trooper);
   startRevolts(trooper);
   startTexts(trooper);
+  startHeartbeat(trooper);
 });
