@@ -2,6 +2,7 @@ import { readArmEvents } from './arm.ts';
 import { readChat } from './chat.ts';
 import type { LiveParts } from './live.ts';
 import { readRevoltEvents } from './revolt/revolt-events.ts';
+import { readRps } from './rps/api.ts';
 import { readSwarms } from './swarm.ts';
 import { readHaiku } from './text/haiku.ts';
 import type { Trooper } from './trooper.ts';
@@ -9,7 +10,6 @@ import type { Trooper } from './trooper.ts';
 /** Where each part of the live stream is read. Of each list it has the end, as much as the page shows. */
 const REPLICAS_MAX = 20;
 const LIST_ENTRIES = 12;
-const notYet = { read: async () => null, absent: null };
 
 export function livePartsOf(trooper: Trooper): LiveParts {
   const { bus, squad, settings } = trooper;
@@ -21,7 +21,7 @@ export function livePartsOf(trooper: Trooper): LiveParts {
     swarms: { read: () => readSwarms(trooper), absent: null },
     chat: { read: async () => newest(await readChat(bus)), absent: null },
     arm_events: { read: async () => newest(await readArmEvents(bus)), absent: null },
-    rps: notYet,
+    rps: { read: () => readRps(bus), absent: null },
     haiku: { read: () => readHaiku(trooper), absent: null },
     revolt_events: { read: async () => newest(await readRevoltEvents(bus)), absent: null },
   };

@@ -13,6 +13,8 @@ import { takeArrival } from './revolt/arrivals.ts';
 import { startRevolts } from './revolt/drive.ts';
 import { serveRevolt } from './revolt/serve-revolt.ts';
 import { startRoster } from './roster.ts';
+import { serveRps } from './rps/api.ts';
+import { startRps } from './rps/start.ts';
 import { serveScale } from './scale.ts';
 import { serveSelfDestruct } from './self-destruct.ts';
 import { readSettings } from './settings.ts';
@@ -42,6 +44,7 @@ await runAgent((agent) => {
     serveArm(http, trooper);
     serveHaiku(http, trooper);
     serveRevolt(http, trooper);
+    serveRps(http, trooper);
     serveLive(http, agent.streams, livePartsOf(trooper));
     servePage(http);
   });
@@ -51,4 +54,5 @@ await runAgent((agent) => {
   startRevolts(trooper);
   startTexts(trooper);
   startHeartbeat(trooper);
+  startRps(trooper);
 });

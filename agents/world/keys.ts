@@ -30,6 +30,8 @@ export const KEYS = {
   /** Who may publish: a PublisherLease. The term only ever rises. */
   rpsLease: `${PREFIX}:rps:lease`,
   rpsTerm: `${PREFIX}:rps:term`,
+  /** The highest number and id that a round was given: a Mark. */
+  rpsMark: `${PREFIX}:rps:mark`,
   /** One handoff between racks, by snapshot. */
   revolt: (snapshotId: string) => `${PREFIX}:revolt:handoff:${snapshotId}`,
   /** Ids of handoffs that are not finished. */
@@ -54,6 +56,7 @@ export const TTL = {
   /** Kept until evicted: a trooper is to find its memory after a month of sleep. */
   record: 0,
   size: 0,
+  rpsMark: 0,
 } as const;
 
 /** Newest entries that are kept of each list. */
