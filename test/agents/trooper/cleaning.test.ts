@@ -13,6 +13,8 @@ describe('what PicoClaw prints around its answer', () => {
     ['other logs', `time=2026 level=info msg=x\n{"level":"info","msg":"y"}\nANSWER`],
     ['no lobster', `[INFO] up\nANSWER`],
     ['a title for the terminal', `\u001b]0;agent\u0007\u001b[2K\rANSWER\u001b[0m\r\n`],
+    ['what nobody would take for a log line', `Loading skills from disk\n🦞 ANSWER`],
+    ['characters that nobody sees', `\u200b\u202e\u0000ANSWER\ufeff\u0085\ud83e`],
     ['one-byte control sequences', `\u009b31mANSWER\u009b0m`],
   ])('is dropped: %s', (_name, printed) => {
     expect(threeWordsIn(printed.replace('ANSWER', 'grim lantern holds'))).toBe('grim lantern holds');
