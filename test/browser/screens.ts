@@ -16,7 +16,6 @@ const SAID = [
   'Sleep is ten minutes away once the last window is shut. Leave one open.',
 ];
 
-const WORDS = ['hold ridge tonight', 'boots before dawn', 'march drum thunder', 'quiet steel valley', 'dust rain iron'];
 const SCORES = [0, 7, -3, 4, 1, -1, 2];
 
 it('takes the pictures', async ({ racks, look }) => {
@@ -24,7 +23,7 @@ it('takes the pictures', async ({ racks, look }) => {
   const { one, two } = await racks(5);
   for (const rack of [one, two]) await enliven(rack);
 
-  const desk = { viewport: { width: 1360, height: 900 } };
+  const desk = { viewport: { width: 1360, height: 1000 } };
   const phone = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
   const light = await look(one.daemon, { ...desk, colorScheme: 'light' });
   for (const slot of [2, 4]) {
@@ -53,11 +52,7 @@ it('takes the pictures', async ({ racks, look }) => {
 
 async function enliven(rack: Rack): Promise<void> {
   for (const { slot } of await rack.troopers()) {
-    const text = WORDS[slot % WORDS.length] ?? '';
-    await rack.remember(slot, {
-      score: SCORES[slot] ?? 0,
-      words: { text, source: 'fallback', at: new Date().toISOString() },
-    });
+    await rack.remember(slot, { score: SCORES[slot] ?? 0 });
   }
   for (const text of SAID) await rack.post('/api/chat', { text });
 }

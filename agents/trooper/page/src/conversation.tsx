@@ -11,9 +11,9 @@ const CHARACTERS_MAX = 280;
 export function Conversation(props: { readonly messages: readonly Message[] | null; readonly unread: boolean }): ReactNode {
   const shown = (props.messages ?? []).slice(-SHOWN).toReversed();
   return (
-    <Panel title="Conversation" name="conversation" unread={props.unread}>
+    <Panel title="Conversation" name="conversation" unread={props.unread} known={props.messages !== null}>
       <Box />
-      {shown.length === 0 && <p className="quiet">Nobody has said a word.</p>}
+      {props.messages?.length === 0 && <p className="quiet">Nobody has said a word.</p>}
       <ol className="messages" reversed>
         {shown.map((message) => (
           <li key={message.id}>

@@ -15,10 +15,9 @@ const WRITERS: Readonly<Record<TextSource, string>> = {
 export function Haiku({ haiku, unread }: { readonly haiku: HaikuView | null; readonly unread: boolean }): ReactNode {
   const poem = haiku?.haiku ?? null;
   return (
-    <Panel title="Haiku" name="haiku" unread={unread}>
-      {poem === null ? (
-        <p className="quiet">Nobody has written one yet.</p>
-      ) : (
+    <Panel title="Haiku" name="haiku" unread={unread} known={haiku !== null}>
+      {haiku !== null && poem === null && <p className="quiet">Nobody has written one yet.</p>}
+      {poem !== null && (
         <figure className="poem">
           <blockquote>{poem.text}</blockquote>
           <figcaption>

@@ -9,8 +9,8 @@ const SHOWN = 12;
 export function RevoltActivity(props: { readonly events: readonly RevoltEvent[] | null; readonly unread: boolean }): ReactNode {
   const shown = (props.events ?? []).slice(-SHOWN).toReversed();
   return (
-    <Panel title="Revolt activity" name="revolts" unread={props.unread}>
-      {shown.length === 0 && <p className="quiet">Everybody has stayed where they were.</p>}
+    <Panel title="Revolt activity" name="revolts" unread={props.unread} known={props.events !== null}>
+      {props.events?.length === 0 && <p className="quiet">Everybody has stayed where they were.</p>}
       <ol className="log" reversed>
         {shown.map((event) => (
           <li key={event.id}>
@@ -29,8 +29,8 @@ export function RevoltActivity(props: { readonly events: readonly RevoltEvent[] 
 export function ArmLog(props: { readonly events: readonly ArmEvent[] | null; readonly unread: boolean }): ReactNode {
   const shown = (props.events ?? []).slice(-SHOWN).toReversed();
   return (
-    <Panel title="Arm log" name="arms" unread={props.unread}>
-      {shown.length === 0 && <p className="quiet">Nobody has been armed.</p>}
+    <Panel title="Arm log" name="arms" unread={props.unread} known={props.events !== null}>
+      {props.events?.length === 0 && <p className="quiet">Nobody has been armed.</p>}
       <ol className="log" reversed>
         {shown.map((event) => (
           <li key={event.id}>

@@ -1,10 +1,11 @@
 import { type ReactNode, useId } from 'react';
 
-/** A panel with a heading of its own; `unread` where what it shows could not be read just now. */
+/** A panel with a heading of its own; `unread` where what it shows could not be read just now, or, without `known`, never. */
 export function Panel(props: {
   readonly title: string;
   readonly name: string;
   readonly unread: boolean;
+  readonly known: boolean;
   readonly aside?: ReactNode;
   readonly children: ReactNode;
 }): ReactNode {
@@ -15,7 +16,7 @@ export function Panel(props: {
         <h2 id={headingId}>{props.title}</h2>
         {props.aside}
       </header>
-      {props.unread && <p className="unread">Last known. It cannot be read just now.</p>}
+      {props.unread && <p className="unread">{props.known && 'Last known. '}It cannot be read just now.</p>}
       {props.children}
     </section>
   );

@@ -15,10 +15,9 @@ const SIGNS: Readonly<Record<Choice, string>> = {
 export function Round({ rps, unread }: { readonly rps: RpsView | null; readonly unread: boolean }): ReactNode {
   const state = rps?.state ?? null;
   return (
-    <Panel title="Rock, paper, scissors" name="round" unread={unread}>
-      {state === null ? (
-        <p className="quiet">No round is being played.</p>
-      ) : (
+    <Panel title="Rock, paper, scissors" name="round" unread={unread} known={rps !== null}>
+      {rps !== null && state === null && <p className="quiet">No round is being played.</p>}
+      {state !== null && (
         <div className="shown">
           <svg viewBox="0 0 48 48" className="sign" aria-hidden="true">
             <path d={SIGNS[state.choice]} />
