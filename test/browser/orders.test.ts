@@ -1,5 +1,7 @@
 import { describe, expect } from 'vitest';
-import { button, it, panel, report, shows, tiles, untilCount } from './rig.ts';
+import { changeRecord } from '../../agents/trooper/memory.ts';
+import { KEYS, TTL } from '../../agents/world/keys.ts';
+import { button, it, panel, report, shows, tileIn, tiles, untilCount } from './rig.ts';
 
 const MARKUP = '<img src=x onerror="alert(1)"> <script>alert(2)</script> & <b>bold</b>';
 
@@ -23,6 +25,24 @@ describe('the page of a world', () => {
     await box.press('Enter');
     await shows(conversation, 'Refused: text is required');
     await shows(report(page), 'Not carried out: text is required');
+  });
+
+  it('shows what models write as text: words, poems and the names of racks', async ({ world, look }) => {
+    const { daemon, bus } = await world();
+    const page = await look(daemon);
+    await untilCount(tiles(page), 3);
+    const at = new Date().toISOString();
+    const words = { text: '<img src=x onerror="alert(1)">', source: 'picoclaw', at } as const;
+    const from = { task_id: '<script>alert(2)</script>', rack: '"><script>alert(3)</script>' };
+    await changeRecord(bus, 'world', 2, (record) => (record === null ? null : { ...record, words, from }));
+    await bus.set(KEYS.haiku, JSON.stringify({ text: `one\n${MARKUP}\nthree`, source: 'ollama', at }), TTL.haiku);
+    await tileIn(page, 2).locator('.words').getByText(words.text, { exact: true }).waitFor();
+    await shows(tileIn(page, 2), 'FROM <script>');
+    const haiku = panel(page, 'Haiku');
+    await shows(haiku, MARKUP);
+    await shows(haiku, 'by Ollama (ollama)');
+    expect(await haiku.locator('blockquote').innerText()).toBe(`one\n${MARKUP}\nthree`);
+    expect(await page.locator('main :is(img, script, b)').count()).toBe(0);
   });
 
   it('scales the world within the limits, and is refused in words beyond them', async ({ world, look }) => {
