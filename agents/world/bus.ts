@@ -62,7 +62,8 @@ export function connectBus({ host, port }: BusPlace): Bus {
   const client = new MemcacheClient({
     // A hyphenated name or an IPv4 address: the client splits this text at its first colon.
     server: { server: `${host}:${port}`, maxConnections: 1 },
-    cmdTimeout: TIMEOUT_MS,
+    // Answers are timed below. The client's own timer gives up before it reads what has arrived while the process was held up.
+    cmdTimeout: 10 * TIMEOUT_MS,
     connectTimeout: TIMEOUT_MS,
     noDelay: true,
   });
@@ -75,12 +76,14 @@ export function connectBus({ host, port }: BusPlace): Bus {
     calls += 1;
     try {
       // The client's own methods are passed by: this one alone gives its connection into our hands.
-      const asking = client.xsend((socket) => {
-        if (socket === undefined) throw new BusError('the connection was lost');
-        answersOn(socket).expect(expected);
-        socket.write(`${command}\r\n`);
-      });
-      return await inTime(asking);
+      return await inTime((asked) =>
+        client.xsend((socket) => {
+          if (socket === undefined) throw new BusError('the connection was lost');
+          answersOn(socket).expect(expected);
+          socket.write(`${command}\r\n`);
+          asked(socket);
+        }),
+      );
     } catch (error) {
       throw error instanceof BusError ? error : new BusError(reasonOf(error));
     } finally {
@@ -169,11 +172,28 @@ function answersOn(socket: Socket): Answers {
   return answers;
 }
 
-function inTime<T>(asking: Promise<T>): Promise<T> {
+/** Cuts the connection on which `ask` was `asked` where no answer comes, which refuses all that was asked on it. */
+function inTime<T>(ask: (asked: (socket: Socket) => void) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new BusError('no answer in time')), CALL_TIMEOUT_MS);
-    asking.then(resolve, reject).finally(() => clearTimeout(late));
+    const late = new BusError('no answer in time');
+    let timers = [afterReading(CALL_TIMEOUT_MS, () => reject(late))];
+    const asking = ask((socket) => {
+      timers = [...timers, afterReading(TIMEOUT_MS, () => socket.destroy(late))];
+    });
+    asking.then(resolve, reject).finally(() => {
+      for (const cancel of timers) cancel();
+    });
   });
+}
+
+/** Calls `then` after that time, and not before what has arrived by then was read. */
+function afterReading(timeMs: number, then: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => (immediate = setImmediate(then)), timeMs);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
 }
 
 /** Of an attempt at several addresses of a name the message is empty. */

@@ -186,6 +186,15 @@ it('a silent server refuses nobody and answers nobody: all calls that wait are r
   expect(server.connections).toBe(2);
 });
 
+it('takes an answer that came in time, though the process was held up and looks at it late', async ({ server, bus }) => {
+  server.say = (socket) => {
+    socket.write('VALUE a 0 2\r\nhi\r\nEND\r\n');
+    const until = performance.now() + 1500;
+    while (performance.now() < until);
+  };
+  expect(await bus.get('a')).toBe('hi');
+});
+
 it('a server that answers a little and stops keeps nobody', async ({ server, bus }) => {
   server.say = (socket) => socket.write('VALUE a 0 100\r\nbegun');
   await expectRefused([bus.get('a'), bus.get('a')]);
