@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -47,6 +48,13 @@ export class Memcached implements AsyncDisposable {
   /** SIGSTOP and SIGCONT: there, and silent. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+    // A stop takes each thread where it is, and one that still ran would answer.
+    while (signal === 'SIGSTOP' && this.threadStates().some((state) => state !== 'T')) continue;
+  }
+
+  private threadStates(): readonly string[] {
+    const tasks = `/proc/${this.pid}/task`;
+    return readdirSync(tasks).map((task) => / ([A-Z]) /.exec(readFileSync(`${tasks}/${task}/stat`, 'utf8'))?.[1] ?? '');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
