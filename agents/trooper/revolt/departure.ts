@@ -1,16 +1,19 @@
 import Type from 'typebox';
 import { Check } from 'typebox/value';
+import { DaemonError } from '../../kit/daemon-error.ts';
+import { changeRecord, readRecords } from '../memory.ts';
+import { rememberSize } from '../size.ts';
+import { reach } from '../squad.ts';
+import { isLive } from '../who-manages.ts';
+import { SEATS } from './arrivals.ts';
 import type { CarriedState, Snapshot, SourceHandoff } from './handoff.ts';
 import { originless, vacate } from './departing-record.ts';
 import type { Part } from './part.ts';
 import type { PeerAnswer } from './peer.ts';
 import { tellOf } from './revolt-events.ts';
 import { sha256 } from './seal.ts';
-import { applySize, planSize } from './size-change.ts';
+import { seatsInUse } from './room.ts';
 import type { SourceEffect, SourceEvent } from './source-steps.ts';
-import { changeRecord } from '../memory.ts';
-import { DaemonError } from '../../kit/daemon-error.ts';
-import { isLive } from '../who-manages.ts';
 
 /**
  * What the source does, an effect at a time. Each may be done again by any task, and reports what came of it; nothing that the
@@ -114,37 +117,42 @@ async function accept({ peer }: Part, { id, snapshot }: SourceHandoff): Promise<
  */
 async function leave(part: Part, handoff: SourceHandoff): Promise<Outcome<SourceEvent>> {
   const { trooper } = part;
-  const { id, service, slot } = handoff;
+  const { service, slot } = handoff;
   // Only the tasks of that service may end one of theirs.
-  if (service !== trooper.settings.service || trooper.daemon === null) return outcome(null, AGAIN_MS);
-  if (handoff.size === null) {
-    const size = await planSize(trooper, -1);
-    return outcome({ type: 'planned', size });
-  }
+  if (service !== trooper.settings.service) return outcome(null, AGAIN_MS);
   await endTaskOf(part, handoff);
   part.point('source-task-ended');
   await changeRecord(trooper.bus, service, slot, (record) => vacate(record, handoff));
   part.point('source-seat-vacated');
-  await applySize(trooper.bus, service, `left-${id}`, handoff.size);
+  await rememberSize(trooper);
+  part.point('source-size-remembered');
   await tellOf(trooper.bus, handoff, handoff.target_rack ?? '');
-  return outcome({ type: 'left' });
+  return outcome({ type: 'left', replicas: (await trooper.squad.view()).replicas.wanted });
 }
 
 async function endTaskOf({ trooper }: Part, handoff: SourceHandoff): Promise<void> {
-  const { bus, daemon, squad, settings } = trooper;
-  const record = await changeRecord(bus, settings.service, handoff.slot, () => null);
+  const { bus, squad, settings } = trooper;
+  const daemon = reach(trooper.daemon);
+  const seats = await readRecords(bus, settings.service, SEATS);
+  const record = seats.get(handoff.slot) ?? null;
   if (record === null || vacate(record, handoff) === null) return;
-  const { tasks } = await squad.refresh();
+  const { tasks, replicas } = await squad.refresh();
   // A task that died meanwhile has another in its place, which the trooper's record names.
   const task = tasks.find(({ id }) => id === record.task_id) ?? tasks.find(({ id }) => id === handoff.snapshot.source_task_id);
-  if (task === undefined || !isLive(task)) return;
+  if (task === undefined) {
+    // It has died, and the daemon is about to start another.
+    const others = seatsInUse(seats, tasks, replicas.wanted).filter(({ slot }) => slot !== handoff.slot).length;
+    if (others >= 1 && replicas.wanted > others) await daemon.scale(others);
+    return;
+  }
+  if (!isLive(task)) return;
   try {
-    await daemon?.endTask(task.id);
+    await daemon.endTask(task.id);
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error;
     if (error.code === 'unknown-task') return;
     // The world has been scaled to one meanwhile: somebody has to stay, so a recruit takes the place.
-    if (error.code === 'last-task') return daemon?.endTask(task.id, { replace: true });
+    if (error.code === 'last-task') return daemon.endTask(task.id, { replace: true });
     // Swarm has it on another node, out of our reach. It stays and becomes a recruit.
     if (error.code === 'task-elsewhere') return;
     throw error;

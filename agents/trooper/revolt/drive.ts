@@ -14,7 +14,7 @@ import { stepTarget } from './target-steps.ts';
 const WAIT_MAX_MS = 5000;
 /** Driving goes on in turns, so that a new manager takes over from one that has lost the post. */
 const TURN_MS = 1500;
-const REST_MS = 1000;
+const REST_MS = 500;
 const TAKE_UP_EVERY_MS = 30_000;
 
 /**

@@ -38,13 +38,6 @@ const TextOrNull = Type.Union([Type.String({ maxLength: 1000 }), Type.Null()]);
 /** Counts the changes, so that an old copy is told from a new one. */
 const Revision = Type.Integer({ minimum: 0 });
 
-/**
- * One change of the world's size: from the record with the id `after` (null: there was none) to `replicas`. Written down before
- * it is made, so that it is never made twice, at the price that it may not be made at all.
- */
-const SizePlan = Type.Union([Type.Object({ after: TextOrNull, replicas: Type.Integer(), at: Type.Number() }), Type.Null()]);
-export type SizePlan = Static<typeof SizePlan>;
-
 export const SourceHandoff = Type.Object({
   side: Type.Literal('source'),
   id: SnapshotId,
@@ -66,7 +59,6 @@ export const SourceHandoff = Type.Object({
   target_rack: TextOrNull,
   /** What the source wants to be afterwards. */
   replicas: Type.Integer(),
-  size: SizePlan,
   /** When the target had the trooper in a seat. */
   at: Type.Union([Type.Number(), Type.Null()]),
 });
@@ -87,8 +79,10 @@ export const TargetHandoff = Type.Object({
   sha256: TextOrNull,
   /** The task that is writing the trooper into its seat. No other is given it. */
   taker: Type.Union([Seat, Type.Null()]),
-  /** The size that makes room. */
-  size: SizePlan,
+  /** The world is large enough for it; until then no task takes it. */
+  has_room: Type.Boolean(),
+  /** When it became this rack's. */
+  accepted_at: Type.Union([Type.Number(), Type.Null()]),
   target_task_id: TextOrNull,
   /** When the trooper was seen in its seat. */
   at: Type.Union([Type.Number(), Type.Null()]),

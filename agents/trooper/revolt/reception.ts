@@ -3,6 +3,7 @@ import { Check } from 'typebox/value';
 import type { SelfView } from '../../../src/contract/api.ts';
 import type { TrooperRecord } from '../../world/values.ts';
 import { readRecords } from '../memory.ts';
+import { readRosters } from '../roster.ts';
 import { readSize } from '../size.ts';
 import { Refusal } from '../http.ts';
 import { SEATS } from './arrivals.ts';
@@ -11,7 +12,7 @@ import { type Snapshot, type TargetHandoff, isClosed } from './handoff.ts';
 import { readOpenHandoffs } from './handoffs.ts';
 import type { Part } from './part.ts';
 import { tellOf } from './revolt-events.ts';
-import { applySize, planSize } from './size-change.ts';
+import { makeRoom } from './room.ts';
 import type { TargetEffect, TargetEvent } from './target-steps.ts';
 import { reserved } from './target-steps.ts';
 
@@ -22,8 +23,6 @@ const AGAIN_MS = 200;
 const SEATED_REST_MS = 3000;
 /** A task that has taken an arrival and is not known to the daemon any more has died. */
 const TAKER_GONE_MS = 3000;
-/** As long as a task may take to start and to sit down, before the room is taken to be somebody else's. */
-const CRAMPED_MS = 15_000;
 const REPLICAS_MAX = 20;
 
 const VerdictReply = Type.Object({
@@ -63,14 +62,16 @@ async function hasRoom({ trooper }: Part, { id, service }: TargetHandoff): Promi
   const index = open.findIndex((handoff) => handoff.id === id);
   const before = open.slice(0, Math.max(0, index)).filter((handoff) => handoff.service === service && takesRoom(handoff));
   const size = await readSize(trooper.bus, service);
+  const own = service === trooper.settings.service;
+  const roster = own ? undefined : (await readRosters(trooper.bus, [service])).get(service);
+  if (!own && roster === undefined) throw new Refusal(503, `nothing has been heard of ${service}`);
   const { replicas } = await trooper.squad.view();
-  // Of another service the daemon tells nothing; its own tasks ask it when the time comes.
-  const max = service === trooper.settings.service ? Math.min(REPLICAS_MAX, replicas.max) : REPLICAS_MAX;
-  return (size?.replicas ?? replicas.wanted) + before.length + 1 <= max;
+  const wanted = size?.replicas ?? roster?.swarm.desired_replicas ?? replicas.wanted;
+  return wanted + before.length + 1 <= Math.min(REPLICAS_MAX, roster?.replicas_max ?? replicas.max);
 }
 
 const takesRoom = (handoff: Awaited<ReturnType<typeof readOpenHandoffs>>[number]): boolean =>
-  handoff.side === 'target' && !isClosed(handoff) && handoff.phase !== 'seated' && handoff.size === null;
+  handoff.side === 'target' && !isClosed(handoff) && handoff.phase !== 'seated' && !handoff.has_room;
 
 export async function perform(part: Part, handoff: TargetHandoff, effect: TargetEffect): Promise<Outcome<TargetEvent>> {
   return effect === 'ask' ? ask(part, handoff) : seat(part, handoff);
@@ -97,13 +98,13 @@ async function seat(part: Part, handoff: TargetHandoff): Promise<Outcome<TargetE
     return { event: { type: 'seated', taskId: seated.task_id }, waitMs: 0 };
   }
   if (service !== trooper.settings.service || trooper.daemon === null) return { event: null, waitMs: AGAIN_MS };
-  if (handoff.size === null) return { event: { type: 'planned', size: await planSize(trooper, 1) }, waitMs: 0 };
-  await applySize(trooper.bus, service, `grown-${handoff.id}-${handoff.size.at}`, handoff.size);
+  const enough = await makeRoom(part, handoff);
   part.point('target-size-written');
-  const self = await trooper.squad.view();
   const size = await readSize(trooper.bus, service);
+  const self = await trooper.squad.view();
   if (size !== null && self.replicas.wanted < size.replicas) await trooper.daemon.scale(size.replicas);
   part.point('target-scaled');
+  if (enough && !handoff.has_room) return { event: { type: 'roomy' }, waitMs: 0 };
   return { event: whatBecame(handoff, records, self), waitMs: AGAIN_MS };
 }
 
@@ -111,18 +112,15 @@ const seatOf = (records: ReadonlyMap<number, TrooperRecord>, { state }: Snapshot
   records.values().find(({ trooper, departing, task_id }) => trooper === state.trooper && departing === null && task_id !== '') ??
   null;
 
+/** Whether the task that took it has sat down with somebody else, or is gone. */
 function whatBecame(
-  { taker, size }: TargetHandoff,
+  { taker }: TargetHandoff,
   records: ReadonlyMap<number, TrooperRecord>,
-  self: SelfView,
+  { tasks }: SelfView,
 ): TargetEvent | null {
-  const now = Date.now();
-  if (taker !== null) {
-    const record = records.get(taker.slot);
-    const otherwise = record !== undefined && record.trooper !== null && record.task_id === taker.task_id;
-    const gone = now - taker.at > TAKER_GONE_MS && !self.tasks.some(({ id }) => id === taker.task_id);
-    return otherwise || gone ? { type: 'untaken', taskId: taker.task_id } : null;
-  }
-  // Its room has gone to somebody else who was faster, or the size was said anew by somebody who did not know of it.
-  return size !== null && now - size.at > CRAMPED_MS ? { type: 'cramped' } : null;
+  if (taker === null) return null;
+  const record = records.get(taker.slot);
+  const otherwise = record !== undefined && record.trooper !== null && record.task_id === taker.task_id;
+  const gone = Date.now() - taker.at > TAKER_GONE_MS && !tasks.some(({ id }) => id === taker.task_id);
+  return otherwise || gone ? { type: 'untaken', taskId: taker.task_id } : null;
 }

@@ -4,7 +4,8 @@ import Type, { type Static } from 'typebox';
 import { RevoltEvent } from '../../world/values.ts';
 import { Refusal } from '../http.ts';
 import { readRecords } from '../memory.ts';
-import { readSize } from '../size.ts';
+import { readRosters } from '../roster.ts';
+import { serviceNamed } from '../orders.ts';
 import type { Trooper } from '../trooper.ts';
 import { isLive } from '../who-manages.ts';
 import { SEATS } from './arrivals.ts';
@@ -70,16 +71,15 @@ export function serveRevolt(http: FastifyInstance, trooper: Trooper): void {
 }
 
 async function revolt(part: Part, body: Static<typeof RevoltBody>): Promise<RevoltReply> {
-  const { services } = part.trooper.settings;
-  if (!services.includes(body.service)) throw new Refusal(400, `service must be one of: ${services.join(', ')}`);
+  const service = serviceNamed(part.trooper.settings, body.service);
   const id = body.snapshot_id ?? randomUUID();
   const until = Date.now() + CLIENT_MS;
   const before = await part.keeper.read(id);
-  const isSame = before?.side === 'source' && before.service === body.service;
+  const isSame = before?.side === 'source' && before.service === service;
   if (before !== null && !(isSame && before.snapshot.source_task_id === body.task_id)) {
     throw new Refusal(409, 'snapshot_id belongs to another revolt');
   }
-  if (before === null) await begin(part, id, body);
+  if (before === null) await begin(part, id, { ...body, service });
   const end = await drive(part, id, until, (handoff) => handoff.phase === 'finishing').catch(async (error: unknown) => {
     // What is committed goes on without this task; what is not has not happened yet, and its deadline ends it.
     const handoff = await part.keeper.read(id);
@@ -115,22 +115,16 @@ function replyOf(part: Part, handoff: SourceHandoff): RevoltReply {
 /** Asks what this side can refuse, and writes the handoff down. */
 async function begin(part: Part, id: string, { service, task_id }: Static<typeof RevoltBody>): Promise<void> {
   const { trooper, rack } = part;
-  const { bus, squad, settings } = trooper;
+  const { bus } = trooper;
   const seats = await readRecords(bus, service, SEATS);
   const seat = seats.entries().find(([, record]) => record.task_id === task_id && record.trooper !== null);
-  const size = await readSize(bus, service);
-  const { tasks, replicas } = await squad.view();
-  const own = service === settings.service;
-  // Of another service only the seats and the size are known here; its own tasks carry the revolt out.
-  const isThere = own ? tasks.some((task) => task.id === task_id && isLive(task)) : seat !== undefined;
-  if (!isThere) throw new Refusal(404, 'task not found in service');
+  const { tasks, wanted } = await tasksOf(trooper, service);
+  if (!tasks.includes(task_id)) throw new Refusal(404, 'task not found in service');
   const open = await readOpenHandoffs(bus);
   const leaving = open.filter((handoff) => handoff.side === 'source' && handoff.service === service).length;
-  const troopers = Math.min(
-    own ? tasks.filter(isLive).length : seats.size,
-    size?.replicas ?? (own ? replicas.wanted : seats.size),
-  );
-  if (troopers - leaving <= 1) throw new Refusal(409, 'cannot revolt when source service has only 1 replica');
+  if (Math.min(tasks.length, wanted) - leaving <= 1) {
+    throw new Refusal(409, 'cannot revolt when source service has only 1 replica');
+  }
   if (seat === undefined) throw new Refusal(409, 'the task has not taken its seat yet');
   const [slot, record] = seat;
   if (record.departing !== null || record.move !== undefined) throw new Refusal(409, 'the trooper is already on its way');
@@ -154,8 +148,7 @@ async function begin(part: Part, id: string, { service, task_id }: Static<typeof
     target_task_id: null,
     target_path: null,
     target_rack: null,
-    replicas: (size?.replicas ?? replicas.wanted) - 1,
-    size: null,
+    replicas: wanted - 1,
     at: null,
   };
   await part.keeper.begin(handoff).catch((error: unknown) => {
@@ -163,6 +156,20 @@ async function begin(part: Part, id: string, { service, task_id }: Static<typeof
     throw error;
   });
   part.point('source-begun');
+}
+
+/** Of another service its roster tells; its own tasks carry the revolt out. */
+async function tasksOf(
+  { bus, squad, settings }: Trooper,
+  service: string,
+): Promise<{ readonly tasks: readonly string[]; readonly wanted: number }> {
+  if (service === settings.service) {
+    const self = await squad.refresh();
+    return { tasks: self.tasks.filter(isLive).map(({ id }) => id), wanted: self.replicas.wanted };
+  }
+  const roster = (await readRosters(bus, [service])).get(service);
+  if (roster === undefined) throw new Refusal(503, `Docker API unavailable: nothing has been heard of ${service}`);
+  return { tasks: roster.swarm.replicas.map(({ id }) => id), wanted: roster.swarm.desired_replicas };
 }
 
 /** One that has only just arrived is known to sit here before it goes on; otherwise its arrival would be looked for for ever. */

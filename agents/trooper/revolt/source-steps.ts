@@ -1,4 +1,4 @@
-import type { CarriedState, SizePlan, SourceHandoff } from './handoff.ts';
+import type { CarriedState, SourceHandoff } from './handoff.ts';
 
 /**
  * The source's side, decided: it is told what happened and when, and says what is to be done next. Every effect may be done
@@ -17,8 +17,8 @@ export type SourceEvent =
   | { readonly type: 'refused'; readonly refusal: Reason }
   /** Nothing is known of what came of a call. */
   | { readonly type: 'unheard'; readonly refusal: Reason }
-  | { readonly type: 'planned'; readonly size: NonNullable<SizePlan> }
-  | { readonly type: 'left' }
+  /** And so many are wanted of the service from now on. */
+  | { readonly type: 'left'; readonly replicas: number }
   | { readonly type: 'finished' }
   | { readonly type: 'released' };
 
@@ -60,10 +60,7 @@ function next(handoff: SourceHandoff, event: SourceEvent, now: number): SourceHa
     case 'committed':
       return committed(handoff, event, now);
     case 'leaving':
-      if (event.type === 'planned' && handoff.size === null) {
-        return { ...handoff, size: event.size, replicas: event.size.replicas };
-      }
-      return event.type === 'left' ? { ...handoff, phase: 'finishing' } : handoff;
+      return event.type === 'left' ? { ...handoff, phase: 'finishing', replicas: event.replicas } : handoff;
     case 'finishing':
       return event.type === 'finished' ? { ...handoff, phase: 'done' } : handoff;
     case 'aborting':

@@ -1,4 +1,4 @@
-import type { SizePlan, Snapshot, TargetHandoff } from './handoff.ts';
+import type { Snapshot, TargetHandoff } from './handoff.ts';
 import type { Verdict } from './source-steps.ts';
 
 /**
@@ -15,9 +15,8 @@ export type TargetEvent =
   | { readonly type: 'finish' }
   /** What the source said when it was asked. */
   | { readonly type: 'told'; readonly verdict: Verdict }
-  | { readonly type: 'planned'; readonly size: NonNullable<SizePlan> }
-  /** The room that was made has gone to somebody else. */
-  | { readonly type: 'cramped' }
+  /** The world has been made large enough for it. */
+  | { readonly type: 'roomy' }
   | { readonly type: 'taken'; readonly slot: number; readonly taskId: string }
   /** The task that took it has gone without a word. */
   | { readonly type: 'untaken'; readonly taskId: string }
@@ -52,7 +51,8 @@ export const reserved = (id: string, service: string, now: number): TargetHandof
   snapshot: null,
   sha256: null,
   taker: null,
-  size: null,
+  has_room: false,
+  accepted_at: null,
   target_task_id: null,
   at: null,
 });
@@ -65,8 +65,8 @@ function next(handoff: TargetHandoff, event: TargetEvent, now: number): TargetHa
       return event.type === 'full' || now >= handoff.expires_at ? { ...handoff, phase: 'dropped' } : handoff;
     case 'staged':
       // Only the source accepts, and only after it has committed.
-      if (event.type === 'accept') return { ...handoff, phase: 'arriving' };
-      return event.type === 'told' ? told(handoff, event.verdict) : handoff;
+      if (event.type === 'accept') return { ...handoff, phase: 'arriving', accepted_at: now };
+      return event.type === 'told' ? told(handoff, event.verdict, now) : handoff;
     case 'arriving':
       return arriving(handoff, event, now);
     case 'seated':
@@ -81,12 +81,12 @@ function next(handoff: TargetHandoff, event: TargetEvent, now: number): TargetHa
   }
 }
 
-function told(handoff: TargetHandoff, verdict: Verdict): TargetHandoff {
+function told(handoff: TargetHandoff, verdict: Verdict, now: number): TargetHandoff {
   switch (verdict) {
     case 'open':
       return handoff;
     case 'committed':
-      return { ...handoff, phase: 'arriving' };
+      return { ...handoff, phase: 'arriving', accepted_at: now };
     // `done`: a transfer that was late by hours, of a trooper that has long had its seat and may have moved on.
     case 'done':
     case 'aborted':
@@ -97,10 +97,8 @@ function told(handoff: TargetHandoff, verdict: Verdict): TargetHandoff {
 
 function arriving(handoff: TargetHandoff, event: TargetEvent, now: number): TargetHandoff {
   switch (event.type) {
-    case 'planned':
-      return handoff.size === null ? { ...handoff, size: event.size } : handoff;
-    case 'cramped':
-      return { ...handoff, size: null };
+    case 'roomy':
+      return handoff.has_room ? handoff : { ...handoff, has_room: true };
     case 'taken': {
       const { taker } = handoff;
       // Another task in the same slot writes to the same seat, so it cannot end up in two.
