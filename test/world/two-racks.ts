@@ -18,6 +18,8 @@ export interface Rack extends World {
   troopers(): Promise<readonly { readonly slot: number; readonly record: TrooperRecord }[]>;
   /** Resolves once the daemon has these tasks and no other. */
   untilRunning(tasks: readonly string[]): Promise<void>;
+  /** Has those that died started anew without waiting, and resolves once every trooper has its task. */
+  heal(): Promise<void>;
   remember(slot: number, change: Partial<TrooperRecord>): Promise<void>;
 }
 
@@ -35,7 +37,7 @@ export const it = withWorlds.extend<Fixtures>({
       const toOne = await Relay.to('world.test');
       const toTwo = await Relay.to('world.test');
       relays.push(toOne, toTwo);
-      const rack = async (number: number, own: Relay, peer: Relay): Promise<Rack> => {
+      const start = async (number: number, own: Relay, peer: Relay): Promise<Rack> => {
         const snapshots = join(directory, `snapshots-${number}`);
         const crashes = mkdtempSync(join(directory, 'crashes-'));
         const env = {
@@ -47,7 +49,7 @@ export const it = withWorlds.extend<Fixtures>({
         };
         const up = await world({ replicas, env });
         own.port = up.daemon.port;
-        return {
+        const rack: Rack = {
           ...up,
           relay: own,
           snapshots,
@@ -69,12 +71,29 @@ export const it = withWorlds.extend<Fixtures>({
               await pause(50);
             }
           },
+          heal: async () => {
+            const headers = { authorization: up.daemon.bearerOf('world') };
+            const look = async () => (await up.daemon.admin('/api/self', { headers })).json;
+            const { replicas } = await look();
+            if (replicas.running < replicas.wanted) {
+              await up.daemon.admin('/api/self/scale', { method: 'POST', headers, json: { replicas: replicas.wanted } });
+            }
+            for (;;) {
+              const self = await look();
+              const running = self.tasks.filter(({ state }: { readonly state: string }) => state === 'running');
+              const seats = await rack.troopers();
+              const sits = seats.every(({ record }) => running.some(({ id }: { readonly id: string }) => id === record.task_id));
+              if (sits && running.length === self.replicas.wanted && seats.length === running.length) return;
+              await pause(50);
+            }
+          },
           remember: async (slot, change) => {
             await changeRecord(up.bus, 'world', slot, (record) => (record === null ? null : { ...record, ...change }));
           },
         };
+        return rack;
       };
-      const [one, two] = await Promise.all([rack(1, toOne, toTwo), rack(2, toTwo, toOne)]);
+      const [one, two] = await Promise.all([start(1, toOne, toTwo), start(2, toTwo, toOne)]);
       return { one, two };
     });
     for (const relay of relays) await relay[Symbol.asyncDispose]();
