@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { button, it, panel, report, shows, tileIn, tiles, untilCount } from './rig.ts';
 
@@ -18,6 +19,25 @@ describe('the page of a world', () => {
       expect(await button(tile, 'Outage').count()).toBe(is_manager ? 1 : 0);
       expect(await button(tile, 'Revolt').count()).toBe(0);
     }
+  });
+
+  it('follows the rounds, and sets how often there is one, as near as the world allows', async ({ world, look }) => {
+    const { daemon, get } = await world();
+    const page = await look(daemon);
+    const round = panel(page, 'Rock, paper, scissors');
+    await round.getByLabel('Seconds between rounds').fill('1');
+    await button(round, 'Set').click();
+    await shows(report(page), 'A round every 2 seconds.');
+    expect((await get('/api/rps')).json.interval_seconds).toBe(2);
+    const seen = new Set<string>();
+    while (seen.size < 3) seen.add((await round.locator('time').getAttribute('datetime'))!);
+    expect(await round.locator('.choice').innerText()).toMatch(/^(?:rock|paper|scissors)$/i);
+    // One round may be a draw; not all of them.
+    const scored = tiles(page)
+      .locator('.score')
+      .filter({ hasText: /[+\u2212]\d/ });
+    await scored.first().waitFor({ timeout: 60_000 });
+    await untilSorted(page);
   });
 
   it('arms a trooper and disarms it, for all who look', async ({ world, look }) => {
@@ -45,3 +65,13 @@ describe('the page of a world', () => {
     await button(tileIn(page, 2), 'Outage').waitFor();
   });
 });
+
+/** The manager has no score to be seen. Resolves once the others stand by theirs, as they do unless somebody points at them. */
+async function untilSorted(page: Page): Promise<void> {
+  for (;;) {
+    const texts = await tiles(page).locator('.score:not([data-sign="none"])').allInnerTexts();
+    const scores = texts.map((text) => Number(text.replace('Score', '').replace('\u2212', '-')));
+    expect(scores.filter(Number.isNaN)).toEqual([]);
+    if (scores.every((score, index) => index === 0 || score <= scores[index - 1]!)) return;
+  }
+}
