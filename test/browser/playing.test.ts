@@ -25,7 +25,7 @@ describe('the page of a world', () => {
     const { daemon, get } = await world();
     const page = await look(daemon);
     const round = panel(page, 'Rock, paper, scissors');
-    await round.getByLabel('Seconds between rounds').fill('1');
+    await round.getByLabel('Seconds per round').fill('1');
     await button(round, 'Set').click();
     await shows(report(page), 'A round every 2 seconds.');
     expect((await get('/api/rps')).json.interval_seconds).toBe(2);

@@ -20,7 +20,7 @@ const SCORES = [0, 7, -3, 4, 1, -1, 2];
 
 it('takes the pictures', async ({ racks, look }) => {
   mkdirSync(FOLDER, { recursive: true });
-  const { one, two } = await racks(5);
+  const { one, two } = await racks(6);
   for (const rack of [one, two]) await enliven(rack);
 
   const desk = { viewport: { width: 1360, height: 1000 } };
@@ -36,7 +36,7 @@ it('takes the pictures', async ({ racks, look }) => {
     'world-phone': { ...phone, colorScheme: 'light' },
   })) {
     const page = await look(one.daemon, options);
-    await untilCount(tiles(page), 5);
+    await untilCount(tiles(page), 6);
     await take(page, name);
   }
 
@@ -46,7 +46,7 @@ it('takes the pictures', async ({ racks, look }) => {
     await tileIn(light, slot).waitFor({ state: 'detached' });
   }
   await untilCount(panel(there, 'Revolt activity').getByRole('listitem'), 2);
-  await untilCount(tiles(there), 7);
+  await untilCount(tiles(there), 8);
   await take(there, 'world-revolt');
 });
 

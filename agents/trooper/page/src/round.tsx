@@ -61,7 +61,7 @@ function Interval({ seconds }: { readonly seconds: number }): ReactNode {
   };
   return (
     <form className="interval" noValidate onSubmit={(event) => void submit(event)}>
-      <label htmlFor={inputId}>Seconds between rounds</label>
+      <label htmlFor={inputId}>Seconds per round</label>
       <input
         id={inputId}
         type="number"
