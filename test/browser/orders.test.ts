@@ -30,7 +30,8 @@ describe('the page of a world', () => {
   it('shows what models write as text: words, poems and the names of racks', async ({ world, look }) => {
     const { daemon, bus } = await world();
     const page = await look(daemon);
-    await untilCount(tiles(page), 3);
+    // Its own first, or they would take the place of those below; it writes none for 30 s after that.
+    await tileIn(page, 2).locator('.words').filter({ hasNotText: 'no words yet' }).waitFor();
     const at = new Date().toISOString();
     const words = { text: '<img src=x onerror="alert(1)">', source: 'picoclaw', at } as const;
     const from = { task_id: '<script>alert(2)</script>', rack: '"><script>alert(3)</script>' };
