@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifySchema } from 'fastify';
 import { Check } from 'typebox/value';
 import type { TSchema } from 'typebox';
@@ -26,6 +27,11 @@ export interface Refused {
   readonly refusal: string;
 }
 
+const OUTAGE_SAID_EVERY_MS = 60_000;
+/** What is read, and for how long, of a body that is refused for its length. */
+const REST_BYTES_MAX = 8 * 1024 * 1024;
+const REST_MS = 2000;
+
 /** Routes that `add` brings speak as above; those of the kit beside them stay as they are. */
 export function serveWorld(http: FastifyInstance, add: (http: FastifyInstance) => void): void {
   http.register(async (world) => {
@@ -35,9 +41,15 @@ export function serveWorld(http: FastifyInstance, add: (http: FastifyInstance) =
         error: new Refusal(400, (schema as Partial<Refused>).refusal ?? 'the request is not of the form that is asked for'),
       };
     });
-    world.setErrorHandler((error: FastifyError, request, reply) => {
+    let saidMs = Number.NEGATIVE_INFINITY;
+    world.setErrorHandler(async (error: FastifyError, request, reply) => {
       const { status, text, facts } = refusalOf(error);
-      if (status >= 500) request.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+      // Whoever keeps asking while memcached is away must not fill the disk with it.
+      if (status === 500 || (status > 500 && performance.now() - saidMs >= OUTAGE_SAID_EVERY_MS)) {
+        if (status > 500) saidMs = performance.now();
+        request.log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+      }
+      if (status === 413) await readAway(request.raw);
       return reply.code(status).send({ error: text, ...facts });
     });
     world.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
@@ -51,6 +63,28 @@ export function serveWorld(http: FastifyInstance, add: (http: FastifyInstance) =
       reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     });
     add(world);
+  });
+}
+
+/**
+ * A connection that is closed while bytes still come in is reset, and takes the answer with it. So the caller is let finish,
+ * within bounds; who goes on beyond them has no answer.
+ */
+function readAway(body: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (body.readableEnded || body.destroyed) return resolve();
+    let bytes = 0;
+    const late = setTimeout(resolve, REST_MS);
+    body.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > REST_BYTES_MAX) resolve();
+    });
+    body.once('close', () => {
+      clearTimeout(late);
+      resolve();
+    });
+    body.once('end', resolve);
+    body.resume();
   });
 }
 
