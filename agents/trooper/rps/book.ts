@@ -16,12 +16,17 @@ export const ROUNDS_KEPT = 10;
 const Shown = Type.Union([Choice, Type.Literal('stone')]);
 export type Shown = Static<typeof Shown>;
 
+/** No world counts so far. Somebody else's value does, and to such a number nothing can be added. */
+export const COUNT_MAX = 1e15;
+/** Of one length, so that the later one is the greater text; a year of five digits is beyond what comes after it. */
+const RoundId = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$' });
+
 /** `round` counts all rounds of the world. `term` is that of the lease under which it was published. */
 export const Round = Type.Object({
-  round: Type.Integer({ minimum: 1 }),
-  term: Type.Integer({ minimum: 1 }),
+  round: Type.Integer({ minimum: 1, maximum: COUNT_MAX }),
+  term: Type.Integer({ minimum: 1, maximum: COUNT_MAX }),
   /** Its id. Rises from round to round, whatever clocks say. */
-  at: Type.String({ minLength: 1, maxLength: 40 }),
+  at: RoundId,
   choice: Shown,
   from: Type.String(),
   task_id: Type.String(),
@@ -37,7 +42,7 @@ const Book = Type.Object({
 export type Book = Static<typeof Book>;
 
 /** Numbers and ids that were given out. Kept when the book is gone: players remember a round for longer than the bus does. */
-const Mark = Type.Object({ round: Type.Integer({ minimum: 0 }), at: Type.String({ maxLength: 40 }) });
+const Mark = Type.Object({ round: Type.Integer({ minimum: 0, maximum: COUNT_MAX }), at: RoundId });
 export type Mark = Static<typeof Mark>;
 
 /** Null: nothing, or nothing that can be read. */
@@ -51,10 +56,13 @@ export function bookText(recent: readonly Round[], ttlSeconds: number): string {
   return JSON.stringify({ ...shown, ttl_seconds: ttlSeconds, recent: recent.slice(-ROUNDS_KEPT) });
 }
 
+const LAST_ID_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** Number and id of the round after `last`; the id is `wallMs`, or later where the clock of an earlier publisher was ahead. */
 export function after(last: Mark | null, wallMs: number): Mark {
   const lastMs = Date.parse(last?.at ?? '');
-  const atMs = Number.isNaN(lastMs) ? wallMs : Math.max(wallMs, lastMs + 1);
+  // No time, or the last one that has an id after it: then nobody's clock was merely ahead.
+  const atMs = lastMs < LAST_ID_MS ? Math.max(wallMs, lastMs + 1) : wallMs;
   return { round: (last?.round ?? 0) + 1, at: new Date(atMs).toISOString() };
 }
 

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Check } from 'typebox/value';
+import { COUNT_MAX } from './book.ts';
 
 /**
  * Who may publish, among all tasks of all services on the bus. Not what keeps a round from being published twice, which is the
@@ -12,9 +13,9 @@ export const PublisherLease = Type.Object({
   task_id: Type.String(),
   service: Type.String(),
   /** Null while it is taken and its term not yet drawn: drawn before, an old term could come after a newer one. */
-  term: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+  term: Type.Union([Type.Integer({ minimum: 1, maximum: COUNT_MAX }), Type.Null()]),
   /** Counts renewals, so that whoever looks sees one. */
-  beat: Type.Integer(),
+  beat: Type.Integer({ maximum: COUNT_MAX }),
 });
 export type PublisherLease = Static<typeof PublisherLease>;
 

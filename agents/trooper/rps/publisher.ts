@@ -44,6 +44,9 @@ export async function renewLease({ bus, taskId }: Desk, termMin: number): Promis
 
 /** Above all that were drawn before. The counter may be lost while the book is not, so the book has a say. */
 async function drawTerm(bus: Bus, termMin: number): Promise<number> {
+  const found = await bus.gets(KEYS.rpsTerm);
+  // Somebody else's value: memcached adds nothing to it, and would say so until the end of the world.
+  if (found !== null && !/^[0-9]{1,15} *$/.test(found.value)) await bus.cas(KEYS.rpsTerm, String(termMin), 0, found.version);
   const term = await bus.increment(KEYS.rpsTerm, 1, 1);
   return term > termMin ? term : bus.increment(KEYS.rpsTerm, termMin + 1 - term, termMin + 1);
 }

@@ -4,9 +4,11 @@ import { vacant } from '../../../agents/trooper/memory.ts';
 import { type Round, ROUNDS_KEPT, after, bookIn, bookText } from '../../../agents/trooper/rps/book.ts';
 import { CHOICES, played, pointsOf } from '../../../agents/trooper/rps/game.ts';
 import { intervalIn, roundTtl } from '../../../agents/trooper/rps/interval.ts';
-import { type LeaseSeen, leaseMove } from '../../../agents/trooper/rps/lease.ts';
+import { type LeaseSeen, leaseIn, leaseMove } from '../../../agents/trooper/rps/lease.ts';
 import { Player } from '../../../agents/trooper/rps/player.ts';
+import { claimLease, publish } from '../../../agents/trooper/rps/publisher.ts';
 import { NOTHING_SEEN, seeing, untilDue } from '../../../agents/trooper/rps/sight.ts';
+import { BusError } from '../../../agents/world/bus-error.ts';
 import { KEYS } from '../../../agents/world/keys.ts';
 import type { TrooperRecord } from '../../../agents/world/values.ts';
 import { MemoryBus } from '../../support/memory-bus.ts';
@@ -127,6 +129,49 @@ describe('the book of rounds', () => {
     expect([2, 10, 11, 120].map(roundTtl)).toEqual([20, 20, 22, 240]);
   });
 });
+
+describe('what others have put where the rounds are', () => {
+  const desk = (bus: MemoryBus) => ({ bus, taskId: 'me', taskName: 'world.1', service: 'world' });
+  const edition = { isDue: true, intervalSeconds: 2, wallMs: () => AT, choose: () => 'rock' as const };
+  const lease = { task_id: 'me', service: 'world', term: null, beat: 0 };
+  const far = '+275760-09-13T00:00:00.000Z';
+  const planted: readonly (readonly [key: string, value: unknown])[] = [
+    ...['abc', '-1', '18446744073709551615'].map((count) => [KEYS.rpsTerm, count] as const),
+    ...[far, '9999-12-31T23:59:59.999Z', 'then'].map((at) => [KEYS.rpsMark, { round: 5, at }] as const),
+    [KEYS.rpsMark, { round: 1e308, at: round(1).at }],
+    ...[{ at: far }, { term: 1e308 }, { round: 1e308 }].map(
+      (facts) => [KEYS.rpsState, { recent: [round(1, facts)], ttl_seconds: 20 }] as const,
+    ),
+    [KEYS.rpsLease, { ...lease, beat: 1e308 }],
+    [KEYS.rpsLease, { ...lease, term: 1e308 }],
+  ];
+
+  it.each(planted)('a round is published in spite of %s being %j', async (key, value) => {
+    const bus = new StrictBus();
+    await bus.set(KEYS.rpsLease, JSON.stringify(lease));
+    await bus.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+    // As a trooper does at one turn after another: claims what nobody can read, opens the book, publishes.
+    const published = [];
+    for (let turn = 0; turn < 5; turn += 1) {
+      const text = await bus.get(KEYS.rpsLease);
+      if (leaseIn(text) === null) await claimLease(desk(bus), text);
+      const newest = bookIn(await bus.get(KEYS.rpsState))?.recent.at(-1);
+      published.push(await publish(desk(bus), { ...edition, afterId: newest?.at ?? null }));
+    }
+    expect(published.slice(-2)).toEqual(['published', 'published']);
+    expect(bookIn(await bus.get(KEYS.rpsState))?.recent.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+/** Counts as memcached does, and as agents/world/bus.ts takes it. */
+class StrictBus extends MemoryBus {
+  override async increment(key: string, by: number, first: number): Promise<number> {
+    const before = (await this.get(key)) ?? '0';
+    if (!Number.isSafeInteger(by) || !/^[0-9]+$/.test(before)) throw new BusError('CLIENT_ERROR');
+    if (!Number.isSafeInteger(Number(before) + by)) throw new BusError('the number has become too large');
+    return super.increment(key, by, first);
+  }
+}
 
 describe('when a round is due', () => {
   const glance = { id: null, beganMs: 100, endedMs: 120, wallMs: AT, intervalMs: 2000 };
