@@ -2,8 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 
 /**
- * Something a trooper does over and over. A turn that fails is said once and tried again at the next; the loop never ends
- * by itself, since memcached and the daemon may be away for a minute and come back.
+ * Something a trooper does over and over. A turn that fails is tried again at the next; the loop never ends by itself, since
+ * memcached and the daemon may be away for a minute and come back.
+ *
+ * How it fails is said once in a spell of failures, however many there are in it and however they take turns: a server that
+ * goes away is refused, reset and silent by chance. A spell is over when nothing has failed for a while, so that one which
+ * fails now and then says as little.
  */
 export interface Loop {
   /** Resolves once the turn under way has ended; no other begins. */
@@ -13,21 +17,29 @@ export interface Loop {
 /** Resolves to how many milliseconds to rest before the next one. One that takes long gives up when `stopping` is aborted. */
 export type Turn = (stopping: AbortSignal) => Promise<number>;
 
+const SPELL_OVER_AFTER_MS = 5000;
+/** Told apart in one spell. */
+const REASONS_MAX = 5;
+
 /** `turn` is never run beside itself. */
 export function keepDoing(name: string, log: FastifyBaseLogger, restAfterFailureMs: number, turn: Turn): Loop {
   const stopping = new AbortController();
-  let failing: string | null = null;
+  const said = new Set<string>();
+  let failedMs = 0;
 
   const once = async (): Promise<number> => {
     try {
       const rest = await turn(stopping.signal);
-      if (failing !== null) log.info({ loop: name }, 'loop works again');
-      failing = null;
+      if (said.size > 0 && performance.now() - failedMs >= SPELL_OVER_AFTER_MS) {
+        log.info({ loop: name }, 'loop works again');
+        said.clear();
+      }
       return rest;
     } catch (error) {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      if (reason !== failing) log.warn({ loop: name, err: error }, 'loop fails, going on');
-      failing = reason;
+      if (!said.has(reason) && said.size < REASONS_MAX) log.warn({ loop: name, err: error }, 'loop fails, going on');
+      if (said.size < REASONS_MAX) said.add(reason);
+      failedMs = performance.now();
       return restAfterFailureMs;
     }
   };
