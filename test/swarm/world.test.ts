@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SwarmView } from '../../agents/world/views.ts';
 import { buildMemcachedImage, buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
 import { Deployed, until } from './stack/deployed.ts';
@@ -32,12 +33,14 @@ let scratch: string;
 let operator: Operator;
 let stack: Deployed;
 let first: WorldStack;
+let second: WorldStack;
 
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'reveille-world-'));
   operator = new Operator(filesForTwoWorlds(scratch), scratch, { ...process.env, DOCKER_BUILDKIT: '0' });
   stack = new Deployed();
   first = new WorldStack(stack, 'bobs', 'world.localhost');
+  second = new WorldStack(stack, 'bobs-2', 'world-2.localhost');
   const { build, context, inSwarm, twoWorlds } = adapted;
   await operator.type(commandBlocks('README.md', 'On Docker Swarm')[0] ?? '', [inSwarm, build, context, twoWorlds]);
   await until('the daemon is up', async () => ((await stack.fromOverlay('/readyz')).status === 200 ? true : null));
@@ -68,10 +71,124 @@ beforeEach(({ onTestFailed }) => {
   });
 });
 
+const managers = (view: SwarmView): readonly number[] =>
+  view.replicas.filter(({ is_manager }) => is_manager).map(({ slot }) => slot);
+
 describe("Bob's World, deployed as docs/deploy-swarm.md says", () => {
   it('sleeps until somebody calls it: then there are three troopers, one of which manages', async () => {
     expect((await stack.call(first.host, '/api/health')).json).toEqual({ status: 'sleeping', agent: 'world' });
     expect((await stack.call(first.host, '/')).json).toEqual({ status: 'sleeping', agent: 'world' });
     await first.serving(3);
+    const view = await first.swarmWhere('three run', ({ running_count }) => running_count === 3);
+    expect(view).toMatchObject({ service: 'world', desired_replicas: 3 });
+    expect(view.replicas.map(({ slot }) => slot)).toEqual([1, 2, 3]);
+    expect(managers(view)).toEqual([1]);
+    expect((await first.get('/')).text).toContain('<!doctype html>');
+  });
+
+  it('gives the tile of the manager to the next slot when the task that has it is killed', async () => {
+    const manager = (await first.swarm()).replicas.find(({ is_manager }) => is_manager);
+    await first.kill(manager!.id);
+    const after = await first.swarmWhere('another manages', (view) => managers(view)[0] !== manager!.slot);
+    expect(managers(after)).toEqual([2]);
+    await first.swarmWhere('the slot is taken again', (view) => view.running_count === 3 && managers(view)[0] === 1);
+  });
+
+  it('scales itself to five, and to nothing that is no number from 1 to 20', async () => {
+    for (const replicas of [0, 21, '3', true]) {
+      expect([replicas, (await first.post('/api/scale', { replicas })).status]).toEqual([replicas, 400]);
+    }
+    const reply = await first.post('/api/scale', { replicas: 5 });
+    expect([reply.status, reply.json]).toEqual([
+      202,
+      expect.objectContaining({ ok: true, desired_replicas: 5, status: 'scaling' }),
+    ]);
+    await first.swarmWhere('five run', ({ running_count }) => running_count === 5);
+    await first.serving(5);
+  });
+
+  it('keeps fifty messages that come at once to the newest forty, in one order for every trooper', async () => {
+    expect((await first.post('/api/chat', { text: ' hi ' })).json.message.text).toBe('hi');
+    expect((await first.post('/api/chat', { text: 'x'.repeat(281) })).json.message.text).toHaveLength(280);
+    const texts = Array.from({ length: 50 }, (_, index) => `message ${index}`);
+    const replies = await Promise.all(texts.map((text) => first.post('/api/chat', { text })));
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([201]));
+    const lists = await Promise.all([1, 2, 3].map(async () => (await first.get('/api/chat')).json.messages));
+    expect(lists[0]).toHaveLength(40);
+    for (const list of lists) expect(list).toEqual(lists[0]);
+  });
+
+  it('shows on the scoreboard, another agent of the same stack, who was armed', async () => {
+    const [trooper] = (await first.swarm()).replicas;
+    for (const state of ['on', 'off']) {
+      expect((await first.post('/api/arm', { task_id: trooper!.id, state })).status).toBe(201);
+    }
+    expect((await first.post('/api/arm', { task_id: trooper!.id, state: 'maybe' })).status).toBe(400);
+    const { json } = await stack.awake('scoreboard.localhost', '/api/scoreboard');
+    expect(json.scoreboard).toEqual([
+      expect.objectContaining({ task_id: trooper!.id, on: 1, off: 1, toggles: 2, score: 0, current_on_state: false }),
+    ]);
+  });
+
+  it('plays one round after the other, published by the manager alone, and nobody gains more than one in a round', async () => {
+    const set = async (interval_seconds: unknown) => {
+      const { status, json } = await first.post('/api/rps/config', { interval_seconds });
+      return status === 200 ? json.interval_seconds : status;
+    };
+    expect([await set('5'), await set(500), await set(1)]).toEqual([400, 120, 2]);
+    // What lies there may be of the one who managed while the other was away.
+    const since = Date.now();
+    const rounds = new Map<string, string>();
+    const seen: ReadonlyMap<number, number>[] = [];
+    await until('four rounds are played', async () => {
+      const [{ state }, view] = [(await first.get('/api/rps')).json, await first.swarm()];
+      if (state !== null && Date.parse(state.at) > since) rounds.set(state.at, state.from);
+      seen.push(new Map(view.replicas.map(({ slot, score }) => [slot, score])));
+      return rounds.size >= 4 ? true : null;
+    });
+    for (const [index, scores] of seen.entries()) {
+      for (const [slot, score] of seen[index - 1] ?? []) expect(Math.abs(scores.get(slot)! - score)).toBeLessThanOrEqual(1);
+      expect(scores.get(1)).toBe(seen[0]!.get(1));
+    }
+    expect(new Set(rounds.values())).toEqual(new Set(['world.1']));
+  });
+});
+
+describe('two worlds, linked as docs/deploy-swarm.md says', () => {
+  beforeAll(async () => {
+    const before = await first.swarm();
+    await operator.type(commandBlock(...GUIDE, 'deploy/peer.yml'));
+    for (const world of [first, second]) await world.serving(3);
+    // Asleep by the deploy, and back in the size that it had.
+    await first.swarmWhere('five are back', ({ running_count }) => running_count === before.running_count);
+  }, 120_000);
+
+  it('have labels and memories of their own', async () => {
+    expect((await second.get('/api/chat')).json.messages).toEqual([]);
+    expect((await first.get('/api/chat')).json.messages).toHaveLength(40);
+    const labels = await Promise.all([first, second].map((world) => world.label()));
+    expect(labels).toEqual(['Machine Rack 1', 'Machine Rack 2']);
+  });
+
+  it('hand a trooper over with its score, its words and its arm, and write it down on both sides', async () => {
+    const before = await first.swarm();
+    const there = await second.swarmWhere('three run', ({ running_count }) => running_count === 3);
+    const leaving = before.replicas.find(({ slot }) => slot === 3)!;
+    await first.post('/api/arm', { task_id: leaving.id, state: 'on' });
+    const reply = await first.post('/api/revolt', { service: 'world', task_id: leaving.id });
+    expect([reply.status, reply.text]).toEqual([202, expect.stringContaining('"status":"revolted"')]);
+    const { snapshot_id, target_task_id } = reply.json;
+    const after = await second.swarmWhere('it has come', ({ replicas }) =>
+      replicas.some(({ id, from }) => id === target_task_id && from !== null),
+    );
+    expect(after.replicas).toHaveLength(there.replicas.length + 1);
+    const came = after.replicas.find(({ id }) => id === target_task_id);
+    expect(came).toMatchObject({ arm: 'on', from: { task_id: leaving.id } });
+    await first.swarmWhere('it has gone', (view) => view.running_count === before.running_count - 1);
+    expect((await first.swarm()).replicas.map(({ id }) => id)).not.toContain(leaving.id);
+    for (const world of [first, second]) {
+      expect((await world.get('/api/revolt/events')).json.events).toMatchObject([{ snapshot_id, source_task_id: leaving.id }]);
+      expect(await world.snapshots()).toContain(snapshot_id);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { SwarmView } from '../../../agents/world/views.ts';
@@ -6,7 +7,7 @@ import { readText } from '../../house/tree.ts';
 import { docker } from '../../lab/engine.ts';
 import { lab } from '../../lab/lab.ts';
 import type { Reply } from '../../support/call.ts';
-import { type Deployed, until } from './deployed.ts';
+import { type Deployed, PORT, until } from './deployed.ts';
 
 /** One deployment of world.yml, called by its hostname through the daemon, as anybody would. */
 export class WorldStack {
@@ -54,6 +55,27 @@ export class WorldStack {
     const label = `label=com.docker.swarm.task.id=${taskId}`;
     const container = await docker(lab().engine, 'ps', '--quiet', '--filter', label);
     await docker(lab().engine, 'kill', container);
+  }
+
+  /** The badge of its page, which comes with the live stream. */
+  async label(): Promise<string> {
+    const cut = new AbortController();
+    const headers = { host: this.host };
+    return new Promise((resolve, reject) => {
+      const asked = request({ port: PORT, path: '/api/live', headers, signal: cut.signal }, (stream) => {
+        let text = '';
+        stream.on('error', () => undefined);
+        stream.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+          const label = /"label":"([^"]*)"/.exec(text)?.[1];
+          if (label === undefined) return;
+          resolve(label);
+          cut.abort();
+        });
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
   }
 
   /** Text of the files of a directory in the containers, whichever of them has it. */
