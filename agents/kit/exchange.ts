@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { TASK_HEADER } from '../../src/contract/api.ts';
 import type { Millis } from '../../src/std/time.ts';
+import { bodyText } from './body-text.ts';
 import { DaemonError, refusal } from './daemon-error.ts';
 
 /** How to reach the daemon, and as whom. */
@@ -73,15 +74,9 @@ async function send(access: Access, method: string, path: string, body: unknown)
 }
 
 async function textOf(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > ANSWER_BYTES_MAX) throw new DaemonError('garbled', 'The answer is too long to be of the contract');
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+  const text = await bodyText(response, ANSWER_BYTES_MAX);
+  if (text === null) throw new DaemonError('garbled', 'The answer is too long to be of the contract');
+  return text;
 }
 
 function parse(text: string): unknown {

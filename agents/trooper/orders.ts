@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { bodyText } from '../kit/body-text.ts';
 import { Refusal } from './http.ts';
 import { readRosters } from './roster.ts';
 import type { Settings } from './settings.ts';
@@ -42,8 +43,8 @@ export async function orderElsewhere(
       redirect: 'error',
       signal: late.signal,
     });
-    const text = await answer.text();
-    if (text.length > ANSWER_BYTES_MAX) throw new Error('the answer is too long');
+    const text = await bodyText(answer, ANSWER_BYTES_MAX);
+    if (text === null) throw new Error('the answer is too long');
     return await reply.code(answer.status).type('application/json').send(text);
   } catch (error) {
     log.warn({ err: error, service: order.service, path }, 'another service could not be ordered');

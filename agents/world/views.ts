@@ -31,7 +31,9 @@ export type SwarmView = Static<typeof SwarmView>;
 export const Roster = Type.Object({
   swarm: SwarmView,
   replicas_max: Type.Integer(),
-  addresses: Type.Array(Type.String({ maxLength: 300 }), { description: 'host:port of its running tasks' }),
+  addresses: Type.Array(Type.String({ maxLength: 300, pattern: '^[a-zA-Z0-9.:_\\[\\]-]+$' }), {
+    description: 'host:port of its running tasks',
+  }),
 });
 export type Roster = Static<typeof Roster>;
 

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { Check } from 'typebox/value';
+import { bodyText } from '../../kit/body-text.ts';
 import { type Outcome, done, failed } from '../../../src/std/outcome.ts';
 
 /**
@@ -32,7 +33,7 @@ export async function askOllama(
       signal: end.signal,
     });
     if (response.status !== 200) return failed(`it answers ${response.status}`);
-    return generatedIn(await textOf(response));
+    return generatedIn(await bodyText(response, ANSWER_BYTES_MAX));
   } catch (error) {
     if (stopping.aborted) return failed('the trooper stops');
     return failed(end.signal.aborted ? 'it took too long' : `it cannot be asked: ${reasonOf(error)}`);
@@ -53,19 +54,6 @@ function generatedIn(text: string | null): Outcome<string, string> {
     // No JSON: the same as JSON without an answer.
   }
   return failed('its answer is not what Ollama answers');
-}
-
-/** Null: too long. */
-async function textOf(response: Response): Promise<string | null> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > ANSWER_BYTES_MAX) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 /** fetch says no more than "fetch failed"; the code is in the cause. */
