@@ -35,7 +35,7 @@ export function createEventStreams(): EventStreams {
     },
     start: (reply) => {
       if (closing || streams.size >= STREAMS_MAX) {
-        void reply.code(503).header('retry-after', '1').send({ status: 'too-many-streams' });
+        void reply.code(503).header('retry-after', '1').send({ error: 'too many event streams are open' });
         return null;
       }
       const stream = begin(reply, () => streams.delete(stream));

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { createEventStreams } from '../../agents/kit/event-streams.ts';
 import { createServer } from '../../agents/kit/server.ts';
 import { endWithin } from '../../agents/kit/stop.ts';
 import { millisOf } from '../../src/std/time.ts';
@@ -49,6 +50,15 @@ describe("the kit's server", () => {
     answer.resolve('late');
     await server.http.close();
   });
+});
+
+it('an event stream too many is refused with an error as text, as everything else is', async () => {
+  const { http } = serverOf();
+  const streams = createEventStreams();
+  http.get('/events', (_request, reply) => void streams.start(reply));
+  streams.close();
+  const refused = await http.inject('/events');
+  expect([refused.statusCode, refused.json()]).toEqual([503, { error: 'too many event streams are open' }]);
 });
 
 describe('a stop', () => {
