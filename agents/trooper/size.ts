@@ -25,6 +25,8 @@ const KeptSize = Type.Object({ sizes: Type.Array(Type.String()), tasks: Type.Arr
 type KeptSize = Static<typeof KeptSize>;
 
 const EVERY_MS = 500;
+/** While another one manages. Each look is a question to the daemon, of every trooper. */
+const LOOK_AGAIN_MS = 2000;
 const ATTEMPTS_MAX = 20;
 
 /** Null: nobody has said, or not in a form that can be read. Rejects with a BusError. */
@@ -73,7 +75,7 @@ export function startKeepingSize(trooper: Trooper): void {
   let said: string | null = null;
   trooper.keepDoing('size', EVERY_MS, async () => {
     const { self, manager } = await squad.look();
-    if (manager !== taskId) return EVERY_MS;
+    if (manager !== taskId) return LOOK_AGAIN_MS;
     const size = await readSize(bus, service);
     if (size === null) {
       // A memcached that was restarted has forgotten it.

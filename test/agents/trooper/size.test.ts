@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { SelfView } from '../../../src/contract/api.ts';
 import { cut } from '../../../agents/trooper/chat.ts';
 import { serviceNamed } from '../../../agents/trooper/orders.ts';
-import { sizeStep } from '../../../agents/trooper/size.ts';
+import type { Turn } from '../../../agents/trooper/loop.ts';
+import { sizeStep, startKeepingSize } from '../../../agents/trooper/size.ts';
+import type { Trooper } from '../../../agents/trooper/trooper.ts';
 
 const selfOf = (ids: readonly string[], wanted: number, max = 20): SelfView =>
   ({ tasks: ids.map((id) => ({ id, state: 'running' })), replicas: { wanted, running: ids.length, max } }) as unknown as SelfView;
@@ -64,4 +66,14 @@ describe('what is said', () => {
       }),
     );
   });
+});
+
+it('who does not manage asks the daemon for its size less than once a second, and nothing of the bus', async () => {
+  let turn: Turn = () => Promise.reject(new Error('not started'));
+  startKeepingSize({
+    ...{ taskId: 'me', settings: { service: 'world' } },
+    squad: { look: async () => ({ self: null, manager: 'other' }) },
+    keepDoing: (_name: string, _restMs: number, each: Turn) => void (turn = each),
+  } as unknown as Trooper);
+  expect(await turn(new AbortController().signal)).toBeGreaterThan(1000);
 });
