@@ -7,6 +7,7 @@ import { agentFromBody } from './config/made-agent.ts';
 import type { Config } from './contract/config.ts';
 import { EXIT } from './contract/problems.ts';
 import { type Address, type Engine, EngineError } from './ports/engine.ts';
+import type { ReservedPorts } from './process/ports.ts';
 import type { Metrics } from './ports/metrics.ts';
 import { PublicServer } from './proxy/server.ts';
 import { UndiciUpstream } from './proxy/upstream/undici.ts';
@@ -96,7 +97,7 @@ async function run(configFile: string): Promise<number> {
       log,
       metrics,
       reveilleUrl: () => `http://${bound.admin === null ? '' : urlHost(bound.admin)}`,
-      reservedPorts: () => new Set([...ownPorts(), ...control.fixedPorts()]),
+      reservedPorts: () => ({ own: new Set(ownPorts()), fixed: new Set(control.fixedPorts()) }),
     }),
     metrics,
   );
@@ -197,7 +198,7 @@ async function engineOf(
     readonly log: SystemLog;
     readonly metrics: Metrics;
     readonly reveilleUrl: () => string;
-    readonly reservedPorts: () => ReadonlySet<number>;
+    readonly reservedPorts: () => ReservedPorts;
   },
 ): Promise<Engine> {
   const { log, metrics } = parts;

@@ -6,7 +6,7 @@ import { type Millis, after, millisOf } from '../std/time.ts';
 import { type AgentGround, ProcessAgent } from './agent.ts';
 import { findProgram } from './environment.ts';
 import { Guardian } from './guardian.ts';
-import { PortPool } from './ports.ts';
+import { PortPool, type ReservedPorts } from './ports.ts';
 import { ProcessRecord } from './record.ts';
 import { sweep } from './sweep.ts';
 
@@ -23,8 +23,7 @@ export interface ProcessEngineOptions {
   readonly reveilleUrl: () => string;
   /** Where tasks listen and are dialled. */
   readonly host: string;
-  /** Ports that no task may get. */
-  readonly reservedPorts: () => ReadonlySet<number>;
+  readonly reservedPorts: () => ReservedPorts;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGrace?: Millis;
   /** What children inherit a few names of; process.env unless told otherwise. */

@@ -12,14 +12,21 @@ const FIRST = 20_000;
 const LAST = 32_767;
 const TRIES = 100;
 
+/** Ports that are somebody's already, whether or not anybody listens there now. */
+export interface ReservedPorts {
+  /** The daemon's: no task may get one. */
+  readonly own: ReadonlySet<number>;
+  /** Those that the config gives to an agent: its own tasks get them, and nobody else's. */
+  readonly fixed: ReadonlySet<number>;
+}
+
 export class PortPool {
   private readonly host: string;
-  private readonly reserved: () => ReadonlySet<number>;
+  private readonly reserved: () => ReservedPorts;
   /** Written here only: ports of tasks of which something is left, each with what keeps other daemons off. */
   private readonly held = new Map<number, Server | null>();
 
-  /** `reserved` is what must never be given away: the daemon's own ports. */
-  constructor(host: string, reserved: () => ReadonlySet<number>) {
+  constructor(host: string, reserved: () => ReservedPorts) {
     this.host = host;
     this.reserved = reserved;
   }
@@ -28,7 +35,7 @@ export class PortPool {
   async take(fixed: number | null): Promise<Outcome<number, string>> {
     const reserved = this.reserved();
     if (fixed !== null) {
-      if (reserved.has(fixed) || this.held.has(fixed))
+      if (reserved.own.has(fixed) || this.held.has(fixed))
         return failed(`port ${fixed} is held by another task or by the daemon itself`);
       return (await this.hold(fixed)) ? done(fixed) : failed(`port ${fixed} is taken by another process`);
     }
@@ -37,7 +44,7 @@ export class PortPool {
     let tries = 0;
     for (let step = 0; step < count && tries < TRIES; step += 1) {
       const port = FIRST + ((start - FIRST + step) % count);
-      if (reserved.has(port) || this.held.has(port)) continue;
+      if (reserved.own.has(port) || reserved.fixed.has(port) || this.held.has(port)) continue;
       tries += 1;
       if (await this.hold(port)) return done(port);
     }

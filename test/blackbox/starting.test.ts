@@ -1,7 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { call } from '../support/call.ts';
 import { type Home, it, program } from '../support/daemon.ts';
+import { freePort } from '../support/memcached.ts';
 
 const plain = { process: program('test/blackbox/agents/trouble.ts') };
 
@@ -15,6 +17,14 @@ async function expectRefusal(at: Home, code: number, lines: readonly unknown[], 
 }
 
 describe.concurrent('starting', () => {
+  it('an agent whose backend is an address of this machine is started there', async ({ start }) => {
+    const port = await freePort();
+    const daemon = await start({ agents: { kai: { ...plain, backend: `http://127.0.0.1:${port}` } } });
+    expect((await daemon.wake('kai')).status).toBe(200);
+    expect((await daemon.view('kai')).backend).toBe(`http://127.0.0.1:${port}`);
+    expect((await call({ port, path: '/' })).status).toBe(200);
+  });
+
   it('it prints the URLs to try, where the token is, and the engine', async ({ home }) => {
     const agents = { kai: plain, mia: { ...plain, hostname: '*.mia.test' }, zoe: { ...plain, hostname: 'ZOE.example' } };
     const at = home({ agents });

@@ -26,7 +26,7 @@ const engine = new ProcessEngine({
   stateDir,
   host: '127.0.0.1',
   reveilleUrl: () => 'http://127.0.0.1:9180',
-  reservedPorts: () => new Set(),
+  reservedPorts: () => ({ own: new Set(), fixed: new Set() }),
 });
 await engine.open(new RecordingWatcher());
 engine.declare(workload(script(FAMILY)));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { PortPool } from '../../src/process/ports.ts';
+import { PortPool, type ReservedPorts } from '../../src/process/ports.ts';
 import { freePort } from './rig.ts';
 
 /** Listens on some port that the pool might give away. */
@@ -21,8 +21,10 @@ async function occupied(): Promise<number> {
 }
 
 /** Everything but these is reserved. */
-const allBut = (...ports: readonly number[]): ReadonlySet<number> =>
-  new Set(Array.from({ length: 12_768 }, (_, index) => 20_000 + index).filter((port) => !ports.includes(port)));
+const allBut = (...ports: readonly number[]): ReservedPorts => {
+  const others = Array.from({ length: 12_768 }, (_, index) => 20_000 + index).filter((port) => !ports.includes(port));
+  return { own: new Set(others.filter((port) => port % 2 === 0)), fixed: new Set(others.filter((port) => port % 2 === 1)) };
+};
 
 describe('ports for tasks', () => {
   test('one that somebody else listens on is passed over, one that was given is not given again until it is free', async () => {
@@ -38,7 +40,7 @@ describe('ports for tasks', () => {
   });
 
   test('two that are wanted at once are not the same', async () => {
-    const pool = new PortPool('127.0.0.1', () => new Set());
+    const pool = new PortPool('127.0.0.1', () => ({ own: new Set(), fixed: new Set() }));
     const all = await Promise.all(Array.from({ length: 20 }, () => pool.take(null)));
     expect(new Set(all.map((each) => (each.ok ? each.value : 0))).size).toBe(20);
   });
@@ -53,9 +55,9 @@ describe('ports for tasks', () => {
     pools[1]?.free(free);
   });
 
-  test('a fixed one is refused while it is held, when it is reserved, and when somebody listens on it', async () => {
+  test('a fixed one is given to its task, and refused while it is held, when it is the daemon itself that has it, and when somebody listens on it', async () => {
     const [free, reserved, taken] = [await freePort(), 9180, await occupied()];
-    const pool = new PortPool('127.0.0.1', () => new Set([reserved]));
+    const pool = new PortPool('127.0.0.1', () => ({ own: new Set([reserved]), fixed: new Set([free]) }));
     expect(await pool.take(free)).toEqual({ ok: true, value: free });
     const held = (port: number) => ({ ok: false, failure: `port ${port} is held by another task or by the daemon itself` });
     expect(await pool.take(free)).toEqual(held(free));

@@ -39,7 +39,7 @@ export function makeRig(options: RigOptions = {}): Rig {
     stateDir,
     host: '127.0.0.1',
     reveilleUrl: () => 'http://127.0.0.1:9180',
-    reservedPorts: () => new Set(),
+    reservedPorts: () => ({ own: new Set(), fixed: new Set() }),
     ...options,
   });
   return {
@@ -97,7 +97,7 @@ export async function listenOn(port = 0, host = '127.0.0.1'): Promise<number> {
 
 /** One that nobody listens on, below those that any connection may be given meanwhile. */
 export async function freePort(): Promise<number> {
-  const pool = new PortPool('127.0.0.1', () => new Set());
+  const pool = new PortPool('127.0.0.1', () => ({ own: new Set(), fixed: new Set() }));
   const port = await pool.take(null);
   assert(port.ok, 'some port is free');
   pool.free(port.value);
