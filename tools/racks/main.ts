@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { areUp, lastWords, startPrograms } from './programs.ts';
+import { areUp, lastWords, startDaemon } from './programs.ts';
 import { type Rack, racksIn, secretFile } from './rack.ts';
 
 /**
@@ -26,7 +26,7 @@ async function main(): Promise<number> {
   if (fresh) for (const rack of racks) rmSync(rack.directory, { recursive: true, force: true });
   makeSecret(directory);
 
-  const programs = racks.flatMap(startPrograms);
+  const programs = racks.map(startDaemon);
   const ending = new AbortController();
   // Each is told once: a program that is about to exit listens to no signal any more, and a second one would kill it.
   ending.signal.addEventListener('abort', () => programs.forEach((program) => program.end()));
@@ -36,7 +36,7 @@ async function main(): Promise<number> {
       ending.abort();
     });
   }
-  // None of them is of use without the others.
+  // Neither is of use without the other.
   const ends = programs.map(async (program) => {
     const code = await program.exit;
     const cause = ending.signal.aborted ? null : program;
@@ -46,9 +46,8 @@ async function main(): Promise<number> {
   if (await areUp(racks, programs)) greet(racks);
   const ended = await Promise.all(ends);
   const cause = ended.find((each) => each.cause !== null)?.cause ?? null;
-  if (cause !== null)
-    return refused(`One program ended by itself, and so all did: ${cause.logFile}\n${lastWords(cause.logFile)}`);
-  return ended.every(({ code }) => code === 0) ? 0 : refused(`Not all of them ended well; their logs are in ${directory}.`);
+  if (cause !== null) return refused(`One rack ended by itself, and so both did: ${cause.logFile}\n${lastWords(cause.logFile)}`);
+  return ended.every(({ code }) => code === 0) ? 0 : refused(`Not both of them ended well; their logs are in ${directory}.`);
 }
 
 function optionsOrNull(): { readonly directory: string; readonly shift: number; readonly fresh: boolean } | null {

@@ -10,30 +10,26 @@ export interface RackProgram {
   /** Its exit code; null where a signal ended it. */
   readonly exit: Promise<number | null>;
   readonly running: boolean;
-  /** SIGTERM. A daemon ends its agents itself. */
+  /** SIGTERM. The daemon ends its agents itself. */
   end(): void;
 }
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const LOOK_MS = 100;
 
-/** The daemon, and the scoreboard beside it. */
-export function startPrograms(rack: Rack): readonly RackProgram[] {
+/** Starts the rack's daemon, which starts the rest. */
+export function startDaemon(rack: Rack): RackProgram {
   mkdirSync(rack.directory, { recursive: true });
   const configFile = join(rack.directory, 'orchestrator.yaml');
   writeFileSync(configFile, `${JSON.stringify(rack.config, null, 2)}\n`);
-  return [
-    start(join(rack.directory, 'daemon.log'), ['src/cli/main.ts', 'serve', '--config', configFile], {}),
-    start(join(rack.directory, 'scoreboard.log'), ['agents/aggregator/main.ts'], rack.scoreboard),
-  ];
+  return start(join(rack.directory, 'daemon.log'), ['src/cli/main.ts', 'serve', '--config', configFile]);
 }
 
-function start(logFile: string, args: readonly string[], environment: Readonly<Record<string, string>>): RackProgram {
+function start(logFile: string, args: readonly string[]): RackProgram {
   const log = openSync(logFile, 'w');
   // A process group of its own: the terminal sends Ctrl-C to all of this one's, and each program is to hear of it once, from us.
   const child = spawn(process.execPath, [...args], {
     cwd: REPOSITORY,
-    env: { ...process.env, ...environment },
     stdio: ['ignore', log, log],
     detached: true,
   });

@@ -16,8 +16,6 @@ export interface Rack {
   readonly directory: string;
   /** What orchestrator.yaml would hold. */
   readonly config: unknown;
-  /** The environment of its scoreboard, which the runner runs beside the daemon. */
-  readonly scoreboard: Readonly<Record<string, string>>;
 }
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -50,7 +48,6 @@ function rackOf(number: 1 | 2, directory: string, shift: number): Rack {
     adminUrl: `http://${HOST}:${admin}`,
     ports: [open, scoreboard, admin, membus],
     directory: own,
-    scoreboard: { ...bus, HOST, PORT: String(scoreboard) },
     config: {
       listen: `${HOST}:${open}`,
       admin_listen: `${HOST}:${admin}`,
@@ -72,8 +69,13 @@ function rackOf(number: 1 | 2, directory: string, shift: number): Rack {
           replicas_max: 20,
           idle: { timeout: '10m' },
         },
-        // Here because it is to be found on a port of its own, where no daemon can wake it: the runner runs it.
-        scoreboard: { hostname: 'scoreboard.localhost', policy: 'unmanaged', backend: `http://${HOST}:${scoreboard}` },
+        // Always on, since it is to be found on a port of its own, where no daemon can wake it.
+        scoreboard: {
+          hostname: 'scoreboard.localhost',
+          policy: 'always-on',
+          backend: `http://${HOST}:${scoreboard}`,
+          process: agent('aggregator/main.ts', bus),
+        },
         membus: {
           hostname: 'membus.localhost',
           policy: 'always-on',
