@@ -16,7 +16,7 @@ const ESCAPES =
 const LINE_ENDS = /\r\n|[\r\u2028\u2029]/gu;
 /** Control, direction and invisible characters, lone surrogates, and what stands for bytes that are no text; not the newline. */
 const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff\ufff9-\uffff]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ud800-\udfff\ufff9-\uffff\u{e0000}-\u{e0fff}]/gu;
 
 const LEVELS = 'TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|PANIC';
 /** How PicoClaw of several years logs, and most others: `[INFO]`, `WARNING:`, a date or a time in front, logfmt, JSON. */
@@ -50,6 +50,8 @@ export function answerLines(output: string): readonly string[] {
 /** Three different words with single spaces, lower-case letters and hyphens only; null where there are not. */
 export function threeWordsIn(output: string): string | null {
   const last = answerLines(output).findLast((line) => line !== '') ?? '';
+  // Longer ones are not searched, there nor below: some patterns take the square of the time for a run of the same character.
+  if (last.length > HAIKU_CHARS_MAX) return null;
   const words = last
     .replaceAll(/[,;:/|.&]/g, ' ')
     .replaceAll(/[^A-Za-z -]/g, '')
@@ -66,7 +68,7 @@ export function haikuIn(output: string): string | null {
   const lines = answerLines(output)
     // `Here is your haiku:`
     .filter((line) => !line.endsWith(':'))
-    .map(withoutDecoration);
+    .map((line) => (line.length > HAIKU_CHARS_MAX ? line : withoutDecoration(line)));
   const text = poemOf(lines)?.join('\n') ?? null;
   return text !== null && text.length <= HAIKU_CHARS_MAX ? text : null;
 }

@@ -144,3 +144,16 @@ function printed(): fc.Arbitrary<string> {
   );
   return fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
 }
+
+it('a long run of one character is looked at once, and not once for each of them', () => {
+  // Forty seconds and more, where it is searched from each character to its end.
+  for (const character of ['-', '"']) {
+    const text = `x a${character.repeat(300_000)}b y`;
+    expect([threeWordsIn(text), haikuIn(text)]).toEqual([null, null]);
+  }
+});
+
+it('what is written in characters that nobody sees is taken away from a poem', () => {
+  const unseen = ['\u{e0041}\u{e007f}', '\u{e0100}', '\u3164', '\u115f', '\u034f', '\u180e'];
+  for (const text of unseen) expect(haikuIn(`one${text}\ntwo\nthree`)).toBe('one\ntwo\nthree');
+});
