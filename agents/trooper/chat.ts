@@ -7,7 +7,7 @@ import type { Bus } from '../world/bus.ts';
 import { KEPT, KEYS, TTL } from '../world/keys.ts';
 import { appendTo, readList } from '../world/lists.ts';
 import { Message } from '../world/values.ts';
-import { Refusal } from './http.ts';
+import { Refusal } from '../world/http.ts';
 import type { Trooper } from './trooper.ts';
 
 /** What people say to the troopers: one list for all of them, and whoever is asked writes into it. */

@@ -4,7 +4,7 @@ import { serveArm } from './arm.ts';
 import { serveChat } from './chat.ts';
 import { startEnlisting } from './enlist.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import { serveWorld } from './http.ts';
+import { serveWorld } from '../world/http.ts';
 import { serveLive } from './live.ts';
 import { livePartsOf } from './live-parts.ts';
 import { servePage } from './page.ts';

@@ -1,8 +1,8 @@
-import { Check } from 'typebox/value';
 import { BusError } from '../world/bus-error.ts';
 import type { Bus } from '../world/bus.ts';
 import { KEYS, TTL } from '../world/keys.ts';
 import { TrooperRecord } from '../world/values.ts';
+import { valueIn } from '../world/value-in.ts';
 
 /** A trooper's record on the bus, changed by compare-and-set only: its task, a handoff and a new task may meet there. */
 export interface StoredRecord {
@@ -94,12 +94,4 @@ export const vacant = (taskId: string): TrooperRecord => ({
   departing: null,
 });
 
-function recordIn(text: string | null): TrooperRecord | null {
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(TrooperRecord, value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+const recordIn = (text: string | null): TrooperRecord | null => valueIn(TrooperRecord, text);

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { bodyText } from '../kit/body-text.ts';
-import { Refusal } from './http.ts';
+import { Refusal } from '../world/http.ts';
 import { readRosters } from './roster.ts';
 import type { Settings } from './settings.ts';
 import type { Trooper } from './trooper.ts';

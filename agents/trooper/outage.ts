@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { KEYS, TTL } from '../world/keys.ts';
-import { Refusal } from './http.ts';
+import { Refusal } from '../world/http.ts';
 import { TaskOrder, orderElsewhere, serviceNamed } from './orders.ts';
 import { reach } from './squad.ts';
 import type { Trooper } from './trooper.ts';

@@ -1,10 +1,10 @@
-import { Check } from 'typebox/value';
 import type { Bus } from '../world/bus.ts';
 import { KEYS, TTL } from '../world/keys.ts';
 import { Roster } from '../world/views.ts';
 import { readRecords } from './memory.ts';
 import { swarmOf } from './tiles.ts';
 import type { Trooper } from './trooper.ts';
+import { valueIn } from '../world/value-in.ts';
 
 /**
  * What services of one world know of each other. The daemon tells each agent of itself alone, so whoever manages a service
@@ -38,16 +38,6 @@ export function startRoster(trooper: Trooper): void {
 /** Of those services of which something was heard lately. Rejects with a BusError. */
 export async function readRosters(bus: Bus, services: readonly string[]): Promise<ReadonlyMap<string, Roster>> {
   const found = await bus.getMany(services.map((service) => KEYS.roster(service)));
-  const rosters = services.map((service) => [service, rosterIn(found.get(KEYS.roster(service)))] as const);
+  const rosters = services.map((service) => [service, valueIn(Roster, found.get(KEYS.roster(service)))] as const);
   return new Map(rosters.flatMap(([service, roster]) => (roster === null ? [] : [[service, roster] as const])));
-}
-
-function rosterIn(text: string | undefined): Roster | null {
-  if (text === undefined) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(Roster, value) ? value : null;
-  } catch {
-    return null;
-  }
 }

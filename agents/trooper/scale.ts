@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { DaemonError } from '../kit/daemon-error.ts';
-import { Refusal } from './http.ts';
+import { Refusal } from '../world/http.ts';
 import { serviceNamed } from './orders.ts';
 import { readRosters } from './roster.ts';
 import { readSize, rememberSize, writeSize } from './size.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { DaemonError } from '../kit/daemon-error.ts';
-import { Refusal } from './http.ts';
+import { Refusal } from '../world/http.ts';
 import { changeRecord, readRecord, vacant } from './memory.ts';
 import { TaskOrder, orderElsewhere, serviceNamed } from './orders.ts';
 import { rememberSize } from './size.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Check } from 'typebox/value';
 import type { SelfView } from '../../src/contract/api.ts';
 import { DaemonError } from '../kit/daemon-error.ts';
@@ -10,6 +10,7 @@ import { WorldSize } from '../world/values.ts';
 import { reach } from './squad.ts';
 import type { Trooper } from './trooper.ts';
 import { isLive } from './who-manages.ts';
+import { valueIn } from '../world/value-in.ts';
 
 /**
  * How many troopers a service is to have. It outlives sleep, and the daemon does not remember it: a wake starts as many as the
@@ -122,12 +123,3 @@ const keep = (
   service: string,
   kept: { readonly sizes: readonly string[]; readonly tasks: readonly string[] },
 ): Promise<void> => bus.set(KEYS.sizeKept(service), JSON.stringify(kept), TTL.size);
-
-function valueIn<T extends TSchema>(schema: T, text: string | null): Static<T> | null {
-  try {
-    const value: unknown = text === null ? null : JSON.parse(text);
-    return Check(schema, value) ? value : null;
-  } catch {
-    return null;
-  }
-}

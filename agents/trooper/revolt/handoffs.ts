@@ -1,9 +1,9 @@
-import { Check } from 'typebox/value';
 import { BusError } from '../../world/bus-error.ts';
 import type { Bus } from '../../world/bus.ts';
 import { KEYS } from '../../world/keys.ts';
 import { parseList } from '../../world/lists.ts';
 import { Handoff, isClosed } from './handoff.ts';
+import { valueIn } from '../../world/value-in.ts';
 
 /** Handoffs on the bus, changed by compare-and-set only: whoever drives one may meet another who does. */
 const ATTEMPTS_MAX = 20;
@@ -70,12 +70,4 @@ const idsIn = (text: string | null): readonly string[] =>
   (parseList(text) ?? []).filter((id): id is string => typeof id === 'string');
 
 /** Null where it is not one. */
-export function handoffIn(text: string | null): Handoff | null {
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(Handoff, value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+export const handoffIn = (text: string | null): Handoff | null => valueIn(Handoff, text);

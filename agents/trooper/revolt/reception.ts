@@ -5,7 +5,7 @@ import type { TrooperRecord } from '../../world/values.ts';
 import { readRecords } from '../memory.ts';
 import { readRosters } from '../roster.ts';
 import { readSize } from '../size.ts';
-import { Refusal } from '../http.ts';
+import { Refusal } from '../../world/http.ts';
 import { SEATS } from './arrivals.ts';
 import type { Outcome } from './departure.ts';
 import { type Snapshot, type TargetHandoff, isClosed } from './handoff.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { KEYS } from '../../world/keys.ts';
 import { RevoltEvent } from '../../world/values.ts';
-import { Refusal } from '../http.ts';
+import { Refusal } from '../../world/http.ts';
 import { hashOf } from './departure.ts';
 import { drive } from './drive.ts';
 import { Snapshot, SnapshotId } from './handoff.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { RevoltEvent } from '../../world/values.ts';
-import { Refusal } from '../http.ts';
+import { Refusal } from '../../world/http.ts';
 import { readRecords } from '../memory.ts';
 import { readRosters } from '../roster.ts';
 import { serviceNamed } from '../orders.ts';

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { Check } from 'typebox/value';
 import { Choice } from '../../world/values.ts';
+import { valueIn } from '../../world/value-in.ts';
 
 /**
  * What lies at the key of the round: the newest round in the words of the original, and the last ten beside it, so that a
@@ -46,8 +46,8 @@ const Mark = Type.Object({ round: Type.Integer({ minimum: 0, maximum: COUNT_MAX 
 export type Mark = Static<typeof Mark>;
 
 /** Null: nothing, or nothing that can be read. */
-export const bookIn = (text: string | null): Book | null => parsed(Book, text);
-export const markIn = (text: string | null): Mark | null => parsed(Mark, text);
+export const bookIn = (text: string | null): Book | null => valueIn(Book, text);
+export const markIn = (text: string | null): Mark | null => valueIn(Mark, text);
 export const newestOf = (book: Book | null): Round | null => book?.recent.at(-1) ?? null;
 
 export function bookText(recent: readonly Round[], ttlSeconds: number): string {
@@ -64,14 +64,4 @@ export function after(last: Mark | null, wallMs: number): Mark {
   // No time, or the last one that has an id after it: then nobody's clock was merely ahead.
   const atMs = lastMs < LAST_ID_MS ? Math.max(wallMs, lastMs + 1) : wallMs;
   return { round: (last?.round ?? 0) + 1, at: new Date(atMs).toISOString() };
-}
-
-function parsed<S extends typeof Book | typeof Mark>(schema: S, text: string | null): Static<S> | null {
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(schema, value) ? value : null;
-  } catch {
-    return null;
-  }
 }

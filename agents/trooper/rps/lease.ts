@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { Check } from 'typebox/value';
 import { COUNT_MAX } from './book.ts';
+import { valueIn } from '../../world/value-in.ts';
 
 /**
  * Who may publish, among all tasks of all services on the bus. Not what keeps a round from being published twice, which is the
@@ -57,12 +57,4 @@ export function leaseMove(seen: LeaseSeen): 'renew' | 'claim' | 'wait' {
 }
 
 /** Null: nothing, or nothing that can be read. */
-export function leaseIn(text: string | null): PublisherLease | null {
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(PublisherLease, value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+export const leaseIn = (text: string | null): PublisherLease | null => valueIn(PublisherLease, text);

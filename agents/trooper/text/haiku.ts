@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { Check } from 'typebox/value';
 import { KEYS, TTL } from '../../world/keys.ts';
 import { GeneratedText } from '../../world/values.ts';
 import { HaikuView } from '../../world/views.ts';
 import type { Squad } from '../squad.ts';
 import type { Trooper } from '../trooper.ts';
 import { HAIKU, type Writer, fromStock } from './writer.ts';
+import { valueIn } from '../../world/value-in.ts';
 
 /**
  * The world's haiku: one for all services of a bus, written by the task that manages, every two minutes. Whoever asks before
@@ -65,12 +65,4 @@ export function serveHaiku(http: FastifyInstance, trooper: Pick<Trooper, 'bus' |
 }
 
 /** Null where there is none, or something that is none. */
-function haikuOf(text: string | null): GeneratedText | null {
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Check(GeneratedText, value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+const haikuOf = (text: string | null): GeneratedText | null => valueIn(GeneratedText, text);

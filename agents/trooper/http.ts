@@ -1,2 +1,0 @@
-/** A trooper speaks HTTP as all of the world does. */
-export { Refusal, type Refused, serveWorld } from '../world/http.ts';
