@@ -62,11 +62,13 @@ describe('the picture of the world', () => {
 });
 
 describe('the order of tiles', () => {
-  const replica = (id: string, slot: number, score: number): ReplicaView => ({ id, slot, score }) as ReplicaView;
+  const replica = (id: string, slot: number, score: number, is_manager = false): ReplicaView =>
+    ({ id, slot, score, is_manager }) as ReplicaView;
   const ids = (replicas: readonly ReplicaView[]): string => replicas.map(({ id }) => id).join('');
 
-  it('is by score, then by slot', () => {
-    expect(ids(arrange([replica('c', 3, 0), replica('a', 1, -1), replica('b', 2, 0), replica('d', 4, 5)], null))).toBe('dbca');
+  it('is who manages, whatever its score, then by score, then by slot', () => {
+    const others = [replica('c', 3, 0), replica('a', 1, -1), replica('b', 2, 0), replica('d', 4, 5)];
+    expect(ids(arrange([...others, replica('m', 5, -7, true)], null))).toBe('mdbca');
   });
 
   it('stays as it was while it is held; who is new stands last', () => {

@@ -1,11 +1,13 @@
 import type { ReplicaView } from '../../../world/views.ts';
 
 /**
- * In which order tiles stand: by score, then by slot. While somebody points at them or is among them by keyboard they keep
+ * In which order tiles stand: who manages first, since its score is not shown, then by score, then by slot. While somebody points at them or is among them by keyboard they keep
  * the places they had (`held`, task ids), because a button that has moved away under the finger destroys the wrong trooper.
  */
 export function arrange(replicas: readonly ReplicaView[], held: readonly string[] | null): readonly ReplicaView[] {
-  const sorted = replicas.toSorted((one, other) => other.score - one.score || one.slot - other.slot);
+  const sorted = replicas.toSorted(
+    (one, other) => Number(other.is_manager) - Number(one.is_manager) || other.score - one.score || one.slot - other.slot,
+  );
   if (held === null) return sorted;
   const place = (replica: ReplicaView): number => {
     const index = held.indexOf(replica.id);
