@@ -4,7 +4,7 @@ import { Moment } from './moment.tsx';
 import { OrderButton, Refusal, useOrder } from './orders.tsx';
 import { Panel } from './panel.tsx';
 
-/** What is said in the world, newest first, and a box to say something. */
+/** What is said in the world, newest first, and a box to say something. Beside each word stands who took it, not who said it. */
 const SHOWN = 12;
 const CHARACTERS_MAX = 280;
 
@@ -19,7 +19,7 @@ export function Conversation(props: { readonly messages: readonly Message[] | nu
           <li key={message.id}>
             <p className="said">{message.text}</p>
             <p className="by">
-              <span className="id">{message.from}</span>, <Moment at={message.at} />
+              via <span className="id">{message.from}</span>, <Moment at={message.at} />
             </p>
           </li>
         ))}

@@ -4,12 +4,12 @@ import type { TextSource } from '../../../world/values.ts';
 import { Moment } from './moment.tsx';
 import { Panel } from './panel.tsx';
 
-/** The poem of the hour, and who wrote it. */
+/** The poem of the hour, and where it is from: a model, or the stock of poems that is there when no model answers. */
 const WRITERS: Readonly<Record<TextSource, string>> = {
-  picoclaw: 'PicoClaw',
-  ollama: 'Ollama',
-  fallback: 'the field manual',
-  'fallback-api': 'the field manual, on request',
+  picoclaw: 'by PicoClaw',
+  ollama: 'by Ollama',
+  fallback: 'from stock',
+  'fallback-api': 'from stock, on request',
 };
 
 export function Haiku({ haiku, unread }: { readonly haiku: HaikuView | null; readonly unread: boolean }): ReactNode {
@@ -21,7 +21,7 @@ export function Haiku({ haiku, unread }: { readonly haiku: HaikuView | null; rea
         <figure className="poem">
           <blockquote>{poem.text}</blockquote>
           <figcaption>
-            by {WRITERS[poem.source]} <span className="source">({poem.source})</span>, <Moment at={poem.at} />
+            {WRITERS[poem.source]} <span className="source">({poem.source})</span>, <Moment at={poem.at} />
           </figcaption>
         </figure>
       )}
