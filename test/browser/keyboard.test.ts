@@ -39,13 +39,14 @@ it('everything can be reached and used by keyboard, and whoever is there sees wh
   const buttons = await page.getByRole('button').count();
   const fields = await page.locator('input, textarea').count();
   expect(stops.filter(({ tag }) => tag === 'BUTTON')).toHaveLength(buttons);
+  expect(stops.filter(({ tag }) => tag === 'SUMMARY')).toHaveLength(1);
   expect(stops.filter(({ tag }) => tag === 'INPUT' || tag === 'TEXTAREA')).toHaveLength(fields);
   expect(stops.filter(({ outline }) => outline < 2).map(({ name }) => name)).toEqual([]);
 
   await reach(page, (await button(tileIn(page, 2), 'Arm').innerText()).trim());
   await page.keyboard.press('Space');
   await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
-  expect(await focused(page)).toMatch(/^Arm .*slot 2$/);
+  expect(await focused(page)).toMatch(/^Disarm .*slot 2$/);
 });
 
 interface Stop {

@@ -29,7 +29,10 @@ it('the page keeps nobody out (WCAG 2.2 AA), by day, by night and on a phone, wh
     await page.locator('.refusal').waitFor();
     if (name === 'light') await button(tileIn(page, 2), 'Arm').click();
     await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
+    await page.getByText('What am I looking at?').click();
+    await page.getByText('The seat of a trooper.').waitFor();
     expect(await faults(page), name).toEqual([]);
+    if (options.isMobile === true) expect(await tooSmall(page), name).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), name).toBeLessThanOrEqual(0);
 
     await button(tileIn(page, 1), 'Self-destruct').click();
@@ -46,6 +49,19 @@ async function faults(page: Page): Promise<readonly string[]> {
   );
   return violations.flatMap(({ id, help, nodes }) => nodes.map(({ html }) => `${id}: ${help}: ${html}`));
 }
+
+/** What a finger can press beside the text, and is lower than 44 px or nearer than 8 px to what follows it in its row. */
+const tooSmall = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(`[...document.querySelectorAll('.orders, .ways')].flatMap((row) => {
+    const targets = [...row.querySelectorAll('button, a')].map((target) => ({ it: target.textContent, ...target.getBoundingClientRect().toJSON() }));
+    return targets
+      .filter(({ height, width, right, bottom, top }, index) => {
+        const next = targets[index + 1];
+        const near = next !== undefined && (next.top < bottom - 1 ? next.left - right < 7.9 : next.top - bottom < 7.9);
+        return height < 43.9 || width < 43.9 || near;
+      })
+      .map(({ it }) => it);
+  })`);
 
 interface Violation {
   readonly id: string;

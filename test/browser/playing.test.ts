@@ -46,22 +46,33 @@ describe('the page of a world', () => {
     await button(tileIn(one, 2), 'Arm').dblclick();
     for (const page of [one, other]) {
       await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
-      await tileIn(page, 2).locator('button[aria-pressed="true"]', { hasText: 'Arm' }).waitFor();
+      await tileIn(page, 2).getByTitle('armed', { exact: true }).waitFor();
+      await button(tileIn(page, 2), 'Disarm').waitFor();
       await untilCount(panel(page, 'Arm log').getByRole('listitem'), 1);
     }
-    await button(tileIn(other, 2), 'Arm').click();
+    await button(tileIn(other, 2), 'Disarm').click();
     await tileIn(one, 2).locator('.badge', { hasText: 'OFF' }).waitFor();
+    await button(tileIn(one, 2), 'Arm').waitFor();
     expect((await get('/api/arm/events')).json.events.map(({ state }: { state: string }) => state)).toEqual(['on', 'off']);
   });
 
-  it('lets another trooper manage after an outage', async ({ world, look }) => {
-    const { daemon } = await world();
+  it('lets another trooper manage after an outage, once somebody has said that it is meant', async ({ world, look }) => {
+    const { daemon, get } = await world();
     const page = await look(daemon);
     await tileIn(page, 1).locator('.badge', { hasText: 'MANAGER' }).waitFor();
+    const { name } = (await get('/api/swarm')).json.replicas.find(({ slot }: { slot: number }) => slot === 1);
+    const dialog = page.getByRole('dialog', { name: `Take ${name} out?` });
     await button(tileIn(page, 1), 'Outage').click();
+    await button(dialog, 'Keep it').click();
+    await dialog.waitFor({ state: 'detached' });
+    expect((await get('/api/swarm')).json.replicas[0]).toMatchObject({ slot: 1, name, is_manager: true });
+
+    await button(tileIn(page, 1), 'Outage').click();
+    await button(dialog, 'Outage').click();
     await shows(report(page), 'Slot 2 manages for 300 seconds.');
     await tileIn(page, 2).locator('.badge', { hasText: 'MANAGER' }).waitFor();
     expect(await page.locator('.badge', { hasText: 'MANAGER' }).count()).toBe(1);
+    await shows(tiles(page).first(), 'MANAGER');
     await button(tileIn(page, 2), 'Outage').waitFor();
   });
 });

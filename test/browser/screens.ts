@@ -57,7 +57,7 @@ async function enliven(rack: Rack): Promise<void> {
   for (const text of SAID) await rack.post('/api/chat', { text });
 }
 
-/** Once the line at the foot has gone, which would cover what is to be seen. */
+/** Once the report has gone, which would cover what is to be seen. */
 async function take(page: Page, name: string): Promise<void> {
   await page.locator('.report').waitFor({ state: 'detached' });
   await page.mouse.move(0, 0);

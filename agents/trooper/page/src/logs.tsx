@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { ArmEvent, RevoltEvent } from '../../../world/values.ts';
+import { ArmBadge } from './arm-badge.tsx';
 import { Moment, short } from './moment.tsx';
 import { Panel } from './panel.tsx';
 
@@ -36,10 +37,7 @@ export function ArmLog(props: { readonly events: readonly ArmEvent[] | null; rea
           <li key={event.id}>
             <Moment at={event.at} />
             <p>
-              {event.bot} <span className="id">{short(event.task_id, 8)}</span>{' '}
-              <span className="badge" data-badge={event.state}>
-                {event.state.toUpperCase()}
-              </span>
+              {event.bot} <span className="id">{short(event.task_id, 8)}</span> <ArmBadge arm={event.state} />
             </p>
           </li>
         ))}

@@ -6,6 +6,7 @@ import './styles/tokens.css';
 import './styles/page.css';
 import './styles/controls.css';
 import './styles/tile.css';
+import './styles/about.css';
 import './styles/panels.css';
 
 /** Where the page begins. All text goes through React, which escapes it; nothing here takes markup. */

@@ -40,8 +40,10 @@ export function Masthead(props: {
       </p>
       <nav className="ways" aria-label="On this page">
         <a href="#round">Round</a>
+        <a href="#haiku">Haiku</a>
         <a href="#conversation">Conversation</a>
         <a href="#revolts">Revolts</a>
+        <a href="#arms">Arm log</a>
       </nav>
     </header>
   );

@@ -2,7 +2,7 @@ import { type ReactNode, createContext, useCallback, useContext, useEffect, useM
 import { type Answer, post } from './call.ts';
 
 /**
- * Orders that the page gives: each shows that it is under way, then its result in the line at the foot of the page, which is
+ * Orders that the page gives: each shows that it is under way, then its result in the line of reports, which is
  * the one place that is read out; a refusal stays where it was given too, until the next attempt.
  */
 export interface Order {
@@ -33,7 +33,7 @@ const SHOWN_MS = 12_000;
 
 export const useSay = (): ((text: string, tone: Tone) => void) => useContext(SaidFor);
 
-/** The line at the foot of the page, and those who may speak in it. */
+/** The line of reports, and those who may speak in it. */
 export function Reports({ children }: { readonly children: ReactNode }): ReactNode {
   const [said, setSaid] = useState<Said | null>(null);
   const say = useCallback((text: string, tone: Tone) => setSaid((before) => ({ text, tone, id: (before?.id ?? 0) + 1 })), []);
@@ -85,29 +85,29 @@ export function useOrder(): Ordering {
   return useMemo(() => ({ ...state, give }), [state, give]);
 }
 
-/** Why the last order given here was refused. Not read out: the line at the foot has said it. */
+/** Why the last order given here was refused. Not read out: the line of reports has said it. */
 export const Refusal = ({ of }: { readonly of: Ordering }): ReactNode =>
   of.refused === null ? null : <p className="refusal">Refused: {of.refused}</p>;
 
-/** Stays in the order of the keyboard while it is under way, so that the focus is not lost. */
-export function OrderButton(props: {
+export interface OrderButtonProps {
   readonly ordering: Ordering;
   readonly label: string;
   /** Instead of the label while it is under way. */
   readonly under: string;
   /** For those who do not see where it stands: whom or what it is for. */
   readonly subject?: string;
-  readonly pressed?: boolean;
   readonly kind?: 'plain' | 'main' | 'danger';
   readonly onPress?: () => void;
-}): ReactNode {
-  const { ordering, label, under, subject, pressed, kind = 'plain', onPress } = props;
+}
+
+/** Stays in the order of the keyboard while it is under way, so that the focus is not lost. */
+export function OrderButton(props: OrderButtonProps): ReactNode {
+  const { ordering, label, under, subject, kind = 'plain', onPress } = props;
   return (
     <button
       type={onPress === undefined ? 'submit' : 'button'}
       className="button"
       data-kind={kind}
-      aria-pressed={pressed}
       aria-disabled={ordering.underWay}
       onClick={onPress}
     >

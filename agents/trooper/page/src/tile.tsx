@@ -1,10 +1,10 @@
-import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef } from 'react';
 import type { ReplicaView } from '../../../world/views.ts';
-import { Confirmation } from './confirmation.tsx';
+import { ArmBadge } from './arm-badge.tsx';
 import { short } from './moment.tsx';
-import { OrderButton, Refusal, useOrder } from './orders.tsx';
+import { Orders } from './tile-orders.tsx';
 
-/** One trooper: who it is, how it does, and what can be done with it. */
+/** One trooper: who it is, how it does, and the orders that it can be given. */
 interface TileProps {
   readonly replica: ReplicaView;
   readonly service: string;
@@ -40,8 +40,8 @@ export function Tile({ replica, service, peer, onLostFocus }: TileProps): ReactN
       </div>
       <p className="words">{replica.three_words === '' ? 'no words yet' : replica.three_words}</p>
       <ul className="badges" aria-label="Badges">
-        <li className="badge" data-badge={arm}>
-          {arm === 'on' ? 'ON' : 'OFF'}
+        <li>
+          <ArmBadge arm={arm} />
         </li>
         {manages && (
           <li className="badge" data-badge="manager">
@@ -89,80 +89,5 @@ function Score({ replica }: { readonly replica: ReplicaView }): ReactNode {
       {sign > 0 ? '+' : sign < 0 ? '\u2212' : ''}
       {Math.abs(replica.score)}
     </p>
-  );
-}
-
-function Orders({ replica, service, peer }: Omit<TileProps, 'onLostFocus'>): ReactNode {
-  const { id, slot, name, arm } = replica;
-  const order = useOrder();
-  const [asking, setAsking] = useState(false);
-  const [what, setWhat] = useState('');
-  const subject = `${name}, slot ${slot}`;
-  const give = (
-    called: string,
-    path: string,
-    body: object,
-    done: (answer: Readonly<Record<string, unknown>>) => string,
-  ): void => {
-    setWhat(called);
-    void order.give({ path, body: { ...body, task_id: id }, done });
-  };
-  // One order at a time for a trooper: the others wait beside it, and only the one that was given says so.
-  const under = (called: string, words: string): string => (what === called ? words : called);
-
-  const toggleArm = (): void => {
-    const state = arm === 'on' ? 'off' : 'on';
-    give('Arm', '/api/arm', { bot: name, state }, () => `${name} is ${state.toUpperCase()}.`);
-  };
-  const revolt = (): void =>
-    give('Revolt', '/api/revolt', { service }, (answer) => {
-      const target = answer['target_task_id'];
-      if (typeof target !== 'string') return `${name} is on its way to the other rack.`;
-      return `${name} has gone to the other rack, as ${short(target)}.`;
-    });
-  const selfDestruct = (): void => {
-    setAsking(false);
-    give('Self-destruct', '/api/self_destruct', { service }, () => `${name} in slot ${slot} is no more.`);
-  };
-  const outage = (): void =>
-    give('Outage', '/api/outage', { service }, (answer) => {
-      return `${name} is out. Slot ${String(answer['next_manager_slot'])} manages for ${String(answer['override_ttl_seconds'])} seconds.`;
-    });
-
-  return (
-    <div className="orders">
-      <OrderButton
-        ordering={order}
-        label="Arm"
-        under={under('Arm', arm === 'on' ? 'Disarming…' : 'Arming…')}
-        subject={subject}
-        pressed={arm === 'on'}
-        onPress={toggleArm}
-      />
-      {peer !== null && (
-        <OrderButton ordering={order} label="Revolt" under={under('Revolt', 'Going over…')} subject={subject} onPress={revolt} />
-      )}
-      {replica.is_manager && (
-        <OrderButton ordering={order} label="Outage" under={under('Outage', 'Going out…')} subject={subject} onPress={outage} />
-      )}
-      <OrderButton
-        ordering={order}
-        label="Self-destruct"
-        under={under('Self-destruct', 'Destroying…')}
-        subject={subject}
-        kind="danger"
-        onPress={() => setAsking(!order.underWay)}
-      />
-      <Refusal of={order} />
-      {asking && (
-        <Confirmation
-          question={`Destroy ${name}?`}
-          consequence={`The trooper in slot ${slot} ends, and the world is one smaller. Its score and its words go with it.`}
-          confirm="Self-destruct"
-          onConfirm={selfDestruct}
-          onCancel={() => setAsking(false)}
-        />
-      )}
-    </div>
   );
 }

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react';
+import { About } from './about.tsx';
 import { Conversation } from './conversation.tsx';
 import type { Contact } from './connection.ts';
 import { Haiku } from './haiku.tsx';
@@ -21,6 +22,7 @@ export function World(): ReactNode {
   return (
     <>
       <Masthead contact={contact} label={label} seenAt={picture?.at ?? null} />
+      <About linked={typeof picture?.peer === 'string'} />
       {picture === null ? (
         <main className="empty">
           <p>{contact === 'waking' ? 'The world is waking. It takes a moment.' : 'Listening for the first word…'}</p>
