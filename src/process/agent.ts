@@ -127,7 +127,8 @@ export class ProcessAgent {
     return this.tasks.filter((task) => task.state !== 'ending');
   }
 
-  private reconcile(): void {
+  /** `due`: a replacement goes into the slot that it was announced for, though a lower one may be free by then. */
+  private reconcile(due = 1): void {
     const live = this.live();
     let missing = this.wanted - this.abandoned - live.length - this.waiting.length;
     for (; missing < 0 && this.waiting.length > 0; missing += 1) this.waiting.pop()?.alarm.cancel();
@@ -135,11 +136,14 @@ export class ProcessAgent {
     const surplus = [...live].sort((a, b) => b.slot - a.slot).slice(0, Math.max(0, -missing));
     for (const task of surplus) if (this.wanted > 0) this.drainAndEnd(task);
     const held = new Set([...live, ...this.waiting].map(({ slot }) => slot));
-    for (let slot = 1; missing > 0; slot += 1) {
-      if (held.has(slot)) continue;
+    const take = (slot: number): void => {
+      if (missing <= 0 || held.has(slot)) return;
+      held.add(slot);
       missing -= 1;
       if (!this.tasks.some((task) => task.slot === slot)) this.start(slot);
-    }
+    };
+    take(due);
+    for (let slot = 1; missing > 0; slot += 1) take(slot);
   }
 
   private start(slot: number): void {
@@ -189,7 +193,7 @@ export class ProcessAgent {
       alarm: this.ground.clock.alarm(after(now, wait), () => {
         this.waiting = this.waiting.filter((each) => each !== entry);
         this.owed += 1;
-        this.reconcile();
+        this.reconcile(entry.slot);
         this.changed();
       }),
     };

@@ -256,6 +256,19 @@ describe('a task that ends by itself', () => {
     expect(await observed(rig, isGone)).toEqual({ wanted: 2, tasks: [], converging: false, lastExit: 'exit code 5' });
   });
 
+  test('its replacement comes into its slot, though a lower one has become free', async () => {
+    const rig = await opened();
+    rig.engine.declare(workload(script(`console.log('up'); ${STAY}`)));
+    await rig.engine.scale('kai', 3);
+    const { tasks } = await observed(rig, (each) => each.tasks.filter(({ state }) => state === 'running').length === 3);
+    const idOf = (slot: number): string => tasks.find((task) => task.slot === slot)?.id ?? '';
+    process.kill(entries(rig).find(({ task }) => task === idOf(3))?.pid ?? 0, 'SIGKILL');
+    await observed(rig, ({ lastExit }) => lastExit !== null);
+    await rig.engine.endTask('kai', idOf(2), { replace: false });
+    const after = await observed(rig, (each) => each.tasks.length === 2 && each.tasks.every(({ state }) => state === 'running'));
+    expect(after.tasks.map(({ slot }) => slot)).toEqual([1, 3]);
+  });
+
   test('says which signal ended it', async () => {
     const rig = await opened();
     await started(rig, workload(['sh', '-c', 'kill -s KILL $$']));
