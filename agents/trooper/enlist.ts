@@ -82,7 +82,7 @@ export async function takeSeat<T extends Enlisting>(
     const recruitId = randomUUID();
     let step = nextStep({ ...seen, arrival: null }, recruitId);
     // Asked only when nothing else is to be done first: whoever asks is given somebody.
-    if (step.do === 'resume' || step.do === 'seat' || (step.do === 'move' && step.move.to === slot)) {
+    if (step.do === 'seat' || (step.do === 'move' && step.move.to === slot)) {
       step = nextStep({ ...seen, arrival: await takeArrival(trooper) }, recruitId);
     }
     if (step.do === 'sit') return step.record;

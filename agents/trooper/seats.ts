@@ -54,12 +54,8 @@ export function nextStep(situation: Situation, recruitId: string): Step {
 
   const seated = new Set([...seats.values()].map(({ trooper }) => trooper));
   const guest = arrival !== null && !seated.has(arrival.trooper) ? arrival : null;
-  if (own !== undefined && own.trooper !== null) {
-    // Whoever comes from another rack was promised a seat now; who slept here has waited anyway.
-    const above = guest === null || own.departing !== null ? null : freeSeat(situation);
-    if (above !== null) return { do: 'move', move: { from: slot, to: above }, record: own };
-    return { do: 'resume', record: own };
-  }
+  // Also before somebody who comes from another rack: room for both is made by whoever takes that one in.
+  if (own !== undefined && own.trooper !== null) return { do: 'resume', record: own };
   if (guest !== null) return { do: 'seat', record: { ...guest, task_id: taskId } };
   const from = lowestLeftBehind(situation);
   const record = from === null ? undefined : seats.get(from);
@@ -85,10 +81,4 @@ function lowestLeftBehind(situation: Situation): number | null {
       seat > size && seat !== slot && trooper !== null && departing === null && !taken.has(seat) && !live.has(task_id),
   );
   return left.length === 0 ? null : Math.min(...left.map(([seat]) => seat));
-}
-
-function freeSeat({ seats, tasks, size, slot }: Situation): number | null {
-  const above = Math.max(size, slot, ...tasks.map((task) => task.slot));
-  for (let seat = above + 1; seat <= SEATS_MAX; seat += 1) if ((seats.get(seat)?.trooper ?? null) === null) return seat;
-  return null;
 }

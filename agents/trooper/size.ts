@@ -49,14 +49,25 @@ export async function rememberSize({ bus, squad, settings: { service } }: Troope
     if (!Check(WorldSize, size)) return;
     const last = valueIn(WorldSize, before?.value ?? null);
     await keep(bus, service, { sizes: last === null ? [size.id] : [size.id, last.id], tasks: idsOf(self) });
-    const text = JSON.stringify(size);
-    const stored =
-      before === null
-        ? await bus.add(KEYS.size(service), text, TTL.size)
-        : await bus.cas(KEYS.size(service), text, TTL.size, before.version);
-    if (stored) return;
+    if (await store(bus, service, size, before)) return;
   }
   throw new BusError(`the size of ${service} was changed by others ${ATTEMPTS_MAX} times in a row`);
+}
+
+/**
+ * The world is to be larger; whoever raises it asks the daemon as well. False: the size is not `found` any more, as
+ * `bus.gets` had it. Rejects with a BusError or a DaemonError.
+ */
+export async function raiseSize(
+  { bus, squad, settings: { service } }: Trooper,
+  replicas: number,
+  found: Found,
+): Promise<boolean> {
+  const size = sizeOf(replicas);
+  const last = valueIn(WorldSize, found?.value ?? null);
+  // Counts as carried out: whoever manages would ask for it at some later moment, when one may have left again.
+  await keep(bus, service, { sizes: last === null ? [size.id] : [size.id, last.id], tasks: idsOf(await squad.view()) });
+  return store(bus, service, size, found);
 }
 
 /** What is to be done about the size: nothing, to remember who is there, or to ask the daemon. Told by whoever manages. */
@@ -113,6 +124,13 @@ async function ask({ daemon }: Trooper, replicas: number): Promise<DaemonError |
     throw error;
   }
 }
+
+type Found = Awaited<ReturnType<Bus['gets']>>;
+
+const store = (bus: Bus, service: string, size: WorldSize, found: Found): Promise<boolean> =>
+  found === null
+    ? bus.add(KEYS.size(service), JSON.stringify(size), TTL.size)
+    : bus.cas(KEYS.size(service), JSON.stringify(size), TTL.size, found.version);
 
 const sizeOf = (replicas: number): WorldSize => ({ replicas, id: randomUUID(), at: new Date().toISOString() });
 

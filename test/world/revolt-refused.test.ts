@@ -93,4 +93,10 @@ it(
   },
 );
 
-const state = (...racks: readonly Rack[]) => Promise.all(racks.map((rack) => rack.troopers()));
+/** But for what they play and say meanwhile. */
+const state = (...racks: readonly Rack[]) =>
+  Promise.all(
+    racks.map(async (rack) =>
+      (await rack.troopers()).map(({ slot, record }) => ({ slot, ...record, score: 0, words: null, last_round: null })),
+    ),
+  );

@@ -41,7 +41,10 @@ it('a trooper goes over with its score, its words and its arm, the source loses 
     from: { task_id: source_task_id, rack: 'Machine Rack 1 (BOT 1)' },
     departing: null,
   });
-  expect(await one.troopers()).toEqual(before.filter(({ slot }) => slot !== leaving.slot));
+  // Who stays goes on playing and speaking meanwhile.
+  const seats = (troopers: typeof before) =>
+    troopers.map(({ slot, record: { trooper, task_id } }) => ({ slot, trooper, task_id }));
+  expect(seats(await one.troopers())).toEqual(seats(before.filter(({ slot }) => slot !== leaving.slot)));
   await one.untilRunning(before.flatMap(({ record }) => (record.task_id === source_task_id ? [] : [record.task_id])));
   await two.untilRunning((await two.troopers()).map(({ record }) => record.task_id));
 

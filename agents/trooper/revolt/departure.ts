@@ -1,18 +1,16 @@
 import Type from 'typebox';
 import { Check } from 'typebox/value';
 import { DaemonError } from '../../kit/daemon-error.ts';
-import { changeRecord, readRecords } from '../memory.ts';
+import { changeRecord, readRecord } from '../memory.ts';
 import { rememberSize } from '../size.ts';
 import { reach } from '../squad.ts';
 import { isLive } from '../who-manages.ts';
-import { SEATS } from './arrivals.ts';
 import type { CarriedState, Snapshot, SourceHandoff } from './handoff.ts';
 import { originless, vacate } from './departing-record.ts';
 import type { Part } from './part.ts';
 import type { PeerAnswer } from './peer.ts';
 import { tellOf } from './revolt-events.ts';
 import { sha256 } from './seal.ts';
-import { seatsInUse } from './room.ts';
 import type { SourceEffect, SourceEvent } from './source-steps.ts';
 
 /**
@@ -23,6 +21,8 @@ const CALL_MS = 4000;
 /** The target waits for its new task while this call is open. */
 const ACCEPT_MS = 10_000;
 const AGAIN_MS = 300;
+/** The daemon replaces a task that died within seconds, unless it dies again and again. */
+const REPLACED_MS = 20_000;
 
 const OfferReply = Type.Object({ snapshot_id: Type.String(), status: Type.Literal('reserved') });
 const TransferReply = Type.Object({ snapshot_id: Type.String(), sha256: Type.String(), status: Type.Literal('staged') });
@@ -120,7 +120,7 @@ async function leave(part: Part, handoff: SourceHandoff): Promise<Outcome<Source
   const { service, slot } = handoff;
   // Only the tasks of that service may end one of theirs.
   if (service !== trooper.settings.service) return outcome(null, AGAIN_MS);
-  await endTaskOf(part, handoff);
+  if (!(await endTaskOf(part, handoff))) return outcome(null, AGAIN_MS);
   part.point('source-task-ended');
   await changeRecord(trooper.bus, service, slot, (record) => vacate(record, handoff));
   part.point('source-seat-vacated');
@@ -130,33 +130,50 @@ async function leave(part: Part, handoff: SourceHandoff): Promise<Outcome<Source
   return outcome({ type: 'left', replicas: (await trooper.squad.view()).replicas.wanted });
 }
 
-async function endTaskOf({ trooper }: Part, handoff: SourceHandoff): Promise<void> {
-  const { bus, squad, settings } = trooper;
-  const daemon = reach(trooper.daemon);
-  const seats = await readRecords(bus, settings.service, SEATS);
-  const record = seats.get(handoff.slot) ?? null;
-  if (record === null || vacate(record, handoff) === null) return;
+/** Resolves to whether it is gone, or about to go. */
+async function endTaskOf(part: Part, handoff: SourceHandoff): Promise<boolean> {
+  const { bus, squad, settings, log } = part.trooper;
+  const daemon = reach(part.trooper.daemon);
+  const record = (await readRecord(bus, settings.service, handoff.slot))?.record ?? null;
+  if (vacate(record, handoff) === null) return true;
   const { tasks, replicas } = await squad.refresh();
-  // A task that died meanwhile has another in its place, which the trooper's record names.
-  const task = tasks.find(({ id }) => id === record.task_id) ?? tasks.find(({ id }) => id === handoff.snapshot.source_task_id);
-  if (task === undefined) {
-    // It has died, and the daemon is about to start another.
-    const others = seatsInUse(seats, tasks, replicas.wanted).filter(({ slot }) => slot !== handoff.slot).length;
-    if (others >= 1 && replicas.wanted > others) await daemon.scale(others);
-    return;
-  }
-  if (!isLive(task)) return;
+  // A task that died meanwhile has another in its place, which may not have found its record yet.
+  const task =
+    tasks.find(({ id }) => id === record?.task_id) ??
+    tasks.find(({ id }) => id === handoff.snapshot.source_task_id) ??
+    tasks.find((other) => other.slot === handoff.slot && isLive(other));
+  if (task === undefined) return isReplacedByNobody(part, handoff, replicas.wanted - tasks.filter(isLive).length);
+  if (!isLive(task)) return true;
   try {
     await daemon.endTask(task.id);
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error;
-    if (error.code === 'unknown-task') return;
+    if (error.code === 'unknown-task') return false;
     // The world has been scaled to one meanwhile: somebody has to stay, so a recruit takes the place.
-    if (error.code === 'last-task') return daemon.endTask(task.id, { replace: true });
-    // Swarm has it on another node, out of our reach. It stays and becomes a recruit.
-    if (error.code === 'task-elsewhere') return;
-    throw error;
+    if (error.code === 'last-task') await daemon.endTask(task.id, { replace: true });
+    // Out of our reach, and a smaller size may take any task of the service: better one trooper too many than another's end.
+    else if (error.code === 'task-elsewhere') {
+      log.warn(
+        { task: task.id, trooper: handoff.snapshot.state.trooper },
+        'the trooper has gone to the other rack and its task runs on another node: it stays, with a recruit, until the world is scaled down',
+      );
+    } else throw error;
   }
+  return true;
+}
+
+/**
+ * It has died, or was ended by one that died over it. While the daemon owes a task it may be this one's, so it is waited for
+ * and ended then: who scales down instead may take the task of another. Only a replacement that never comes is given up so.
+ */
+async function isReplacedByNobody({ trooper }: Part, handoff: SourceHandoff, owed: number): Promise<boolean> {
+  if (owed <= 0) return true;
+  if (Date.now() - (handoff.at ?? 0) < REPLACED_MS) return false;
+  const { tasks, replicas } = await trooper.squad.refresh();
+  if (tasks.filter(isLive).length < replicas.wanted && replicas.wanted > 1) {
+    await reach(trooper.daemon).scale(replicas.wanted - 1);
+  }
+  return true;
 }
 
 async function finish({ peer }: Part, { id }: SourceHandoff): Promise<Outcome<SourceEvent>> {

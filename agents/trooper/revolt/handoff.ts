@@ -79,7 +79,7 @@ export const TargetHandoff = Type.Object({
   sha256: TextOrNull,
   /** The task that is writing the trooper into its seat. No other is given it. */
   taker: Type.Union([Seat, Type.Null()]),
-  /** The world is large enough for it; until then no task takes it. */
+  /** It is counted among those for whom the world has to be large enough; until then no task takes it. */
   has_room: Type.Boolean(),
   /** When it became this rack's. */
   accepted_at: Type.Union([Type.Number(), Type.Null()]),

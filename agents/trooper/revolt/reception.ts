@@ -8,11 +8,11 @@ import { readSize } from '../size.ts';
 import { Refusal } from '../../world/http.ts';
 import { SEATS } from './arrivals.ts';
 import type { Outcome } from './departure.ts';
-import { type Snapshot, type TargetHandoff, isClosed } from './handoff.ts';
+import type { Snapshot, TargetHandoff } from './handoff.ts';
 import { readOpenHandoffs } from './handoffs.ts';
 import type { Part } from './part.ts';
 import { tellOf } from './revolt-events.ts';
-import { makeRoom } from './room.ts';
+import { SIZE_MAX, keepsRoom, makeRoom, readCrowd, seatsNeeded } from './room.ts';
 import type { TargetEffect, TargetEvent } from './target-steps.ts';
 import { reserved } from './target-steps.ts';
 
@@ -23,7 +23,6 @@ const AGAIN_MS = 200;
 const SEATED_REST_MS = 3000;
 /** A task that has taken an arrival and is not known to the daemon any more has died. */
 const TAKER_GONE_MS = 3000;
-const REPLICAS_MAX = 20;
 
 const VerdictReply = Type.Object({
   snapshot_id: Type.String(),
@@ -57,21 +56,19 @@ export async function reserve(part: Part, offer: Offer): Promise<void> {
 }
 
 /** Counted after the own reservation is listed, and only those before it: of two that come at once, one sees the other. */
-async function hasRoom({ trooper }: Part, { id, service }: TargetHandoff): Promise<boolean> {
-  const open = await readOpenHandoffs(trooper.bus);
-  const index = open.findIndex((handoff) => handoff.id === id);
-  const before = open.slice(0, Math.max(0, index)).filter((handoff) => handoff.service === service && takesRoom(handoff));
-  const size = await readSize(trooper.bus, service);
-  const own = service === trooper.settings.service;
-  const roster = own ? undefined : (await readRosters(trooper.bus, [service])).get(service);
+async function hasRoom(part: Part, { id, service }: TargetHandoff): Promise<boolean> {
+  const { bus, squad, settings } = part.trooper;
+  const own = service === settings.service;
+  const roster = own ? undefined : (await readRosters(bus, [service])).get(service);
   if (!own && roster === undefined) throw new Refusal(503, `nothing has been heard of ${service}`);
-  const { replicas } = await trooper.squad.view();
-  const wanted = size?.replicas ?? roster?.swarm.desired_replicas ?? replicas.wanted;
-  return wanted + before.length + 1 <= Math.min(REPLICAS_MAX, roster?.replicas_max ?? replicas.max);
+  const { replicas, tasks } = await squad.view();
+  const size = (await readSize(bus, service))?.replicas ?? roster?.swarm.desired_replicas ?? replicas.wanted;
+  const crowd = await readCrowd(part, { service, size, tasks: own ? tasks : [], wanted: own ? replicas.wanted : 0 });
+  const index = crowd.open.findIndex((handoff) => handoff.id === id);
+  const before = crowd.open.slice(0, Math.max(0, index)).filter((handoff) => keepsRoom(handoff, service, Date.now()));
+  const wanted = Math.max(size, seatsNeeded(crowd));
+  return wanted + before.length + 1 <= Math.min(SIZE_MAX, roster?.replicas_max ?? replicas.max);
 }
-
-const takesRoom = (handoff: Awaited<ReturnType<typeof readOpenHandoffs>>[number]): boolean =>
-  handoff.side === 'target' && !isClosed(handoff) && handoff.phase !== 'seated' && !handoff.has_room;
 
 export async function perform(part: Part, handoff: TargetHandoff, effect: TargetEffect): Promise<Outcome<TargetEvent>> {
   return effect === 'ask' ? ask(part, handoff) : seat(part, handoff);
@@ -85,7 +82,7 @@ async function ask({ peer }: Part, { id, at }: TargetHandoff): Promise<Outcome<T
   return { event: { type: 'told', verdict: said.verdict }, waitMs: AGAIN_MS };
 }
 
-/** Makes room once, and then looks whether a task has sat down. */
+/** Makes room, and looks whether a task has sat down. */
 async function seat(part: Part, handoff: TargetHandoff): Promise<Outcome<TargetEvent>> {
   const { trooper } = part;
   const { snapshot, service } = handoff;
@@ -98,14 +95,8 @@ async function seat(part: Part, handoff: TargetHandoff): Promise<Outcome<TargetE
     return { event: { type: 'seated', taskId: seated.task_id }, waitMs: 0 };
   }
   if (service !== trooper.settings.service || trooper.daemon === null) return { event: null, waitMs: AGAIN_MS };
-  const enough = await makeRoom(part, handoff);
-  part.point('target-size-written');
-  const size = await readSize(trooper.bus, service);
-  const self = await trooper.squad.view();
-  if (size !== null && self.replicas.wanted < size.replicas) await trooper.daemon.scale(size.replicas);
-  part.point('target-scaled');
-  if (enough && !handoff.has_room) return { event: { type: 'roomy' }, waitMs: 0 };
-  return { event: whatBecame(handoff, records, self), waitMs: AGAIN_MS };
+  if (await makeRoom(part, handoff)) return { event: { type: 'roomy' }, waitMs: 0 };
+  return { event: whatBecame(handoff, records, await trooper.squad.view()), waitMs: AGAIN_MS };
 }
 
 const seatOf = (records: ReadonlyMap<number, TrooperRecord>, { state }: Snapshot): TrooperRecord | null =>

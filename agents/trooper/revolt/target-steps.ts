@@ -15,7 +15,7 @@ export type TargetEvent =
   | { readonly type: 'finish' }
   /** What the source said when it was asked. */
   | { readonly type: 'told'; readonly verdict: Verdict }
-  /** The world has been made large enough for it. */
+  /** It is counted among those for whom the world has to be large enough. */
   | { readonly type: 'roomy' }
   | { readonly type: 'taken'; readonly slot: number; readonly taskId: string }
   /** The task that took it has gone without a word. */

@@ -70,13 +70,9 @@ describe('who sits where', () => {
     expect(nextStep(situation({ 3: trooper('t') }, { tasks }), 'new')).toMatchObject({ do: 'move', move: { from: 3, to: 2 } });
   });
 
-  it('who comes from another rack goes before who sleeps in the seat, and he moves to a free one above', () => {
-    const seats = { 2: trooper('sleeper'), 3: trooper('other'), 4: vacant('x') };
-    expect(nextStep(situation(seats, { arrival: trooper('guest') }), 'new')).toMatchObject({
-      do: 'move',
-      move: { from: 2, to: 4 },
-    });
-    expect(nextStep(situation(seats, { arrival: trooper('other') }), 'new')).toMatchObject({ do: 'resume' });
+  it('nobody gives up a seat for somebody who comes from another rack', () => {
+    const seats = { 2: trooper('resident'), 3: vacant('x') };
+    expect(nextStep(situation(seats, { arrival: trooper('guest') }), 'new')).toMatchObject({ do: 'resume' });
   });
 });
 
