@@ -23,7 +23,7 @@ import { elapsed, millisOf } from './std/time.ts';
 import { accessSocket, listenAddress, urlHost } from './system/addresses.ts';
 import { systemClock } from './system/clock.ts';
 import { dieOfViolations } from './system/fatal.ts';
-import { greet, version } from './system/greeting.ts';
+import { greet, takeLeave, version } from './system/greeting.ts';
 import { type SystemLog, openLog } from './system/log.ts';
 import { openMetrics } from './system/metrics.ts';
 import { openProbe } from './system/probe.ts';
@@ -168,7 +168,13 @@ async function run(configFile: string): Promise<number> {
     drainTimeout: () => control.drainTimeout,
   });
   listenToSignals(clock, {
-    end: () => ending.begin(),
+    end: () => {
+      takeLeave(
+        control.agents().reduce((sum, agent) => sum + agent.in_flight, 0),
+        control.drainTimeout,
+      );
+      ending.begin();
+    },
     hurry: () => ending.hurry(),
     reload: () => void control.reload(),
   });

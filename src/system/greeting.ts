@@ -2,6 +2,8 @@ import { createRequire } from 'node:module';
 import type { Config } from '../contract/config.ts';
 import type { Address } from '../ports/engine.ts';
 import { urlHost } from './addresses.ts';
+import { formatDuration } from '../contract/units.ts';
+import type { Millis } from '../std/time.ts';
 
 /** What whoever starts the daemon reads first. On stderr: stdout is the log, a JSON object a line. */
 export function greet(config: Config, publicPort: Address, adminPort: Address, tokenSource: string): void {
@@ -19,6 +21,15 @@ export function greet(config: Config, publicPort: Address, adminPort: Address, t
     '',
   ];
   process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** Says what the end waits for, since a terminal that shows nothing after Ctrl-C looks as if it hung. */
+export function takeLeave(openRequests: number, drainTimeout: Millis): void {
+  if (openRequests === 0) return;
+  const open = openRequests === 1 ? '1 open request' : `${openRequests} open requests`;
+  process.stderr.write(
+    `\n  Ending: ${open} may take up to ${formatDuration(drainTimeout)}. The same signal after 5s cuts them.\n`,
+  );
 }
 
 /** From package.json, which lies two levels above, from src/system/ and from dist/system/ alike. */

@@ -24,6 +24,9 @@ describe.concurrent('ending', () => {
 
     daemon.run.signal('SIGTERM');
     await daemon.run.logged('daemon is shutting down');
+    await daemon.run.stderr.first('what the end waits for', (line) =>
+      line.includes('Ending: 21 open requests may take up to 1m.'),
+    );
     // npm and terminals send it twice.
     daemon.run.signal('SIGTERM');
     daemon.run.signal('SIGINT');
