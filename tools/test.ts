@@ -9,14 +9,16 @@ import { type Count, type Report, count } from './test-count.ts';
  * silence: what did not run, and what still runs when all is over, counts as failed.
  *
  * Suites that mostly wait share the time: the lanes of a stage run beside each other, the suites of a lane one after another.
- * `unit` does not wait but compute, so it has the machine to itself.
+ * Those that compute, with a dozen troopers or a browser, have the machine to themselves.
  */
 const STAGES = [
   [['unit']],
   [
     ['swarm', 'two-nodes'],
-    ['blackbox', 'world', 'browser', 'prometheus'],
+    ['blackbox', 'prometheus'],
   ],
+  [['world']],
+  [['browser']],
 ] as const;
 type Suite = (typeof STAGES)[number][number][number];
 const SUITES: readonly Suite[] = STAGES.flat(2);
