@@ -5,8 +5,8 @@ export function About({ linked }: { readonly linked: boolean }): ReactNode {
   return (
     <section className="about" aria-label="About this page">
       <p>
-        Troopers, each a process or container of its own, play rock, paper, scissors against their manager; ten minutes after the
-        last page is closed they fall asleep, and they remember everything.
+        Troopers, each a process or container of its own, play rock, paper, scissors against their manager; they sleep ten minutes
+        after the last page is closed, and remember everything.
       </p>
       <details>
         <summary>What am I looking at?</summary>
