@@ -45,7 +45,7 @@ export async function rememberSize({ bus, squad, settings: { service } }: Troope
     const before = await bus.gets(KEYS.size(service));
     // Asked for after that: then of two who change it at once, the later one to write knows of both.
     const self = await squad.refresh();
-    const size = sizeOf(self.replicas.wanted);
+    const size = { ...sizeOf(self.replicas.wanted), carried: true };
     if (!Check(WorldSize, size)) return;
     const last = valueIn(WorldSize, before?.value ?? null);
     await keep(bus, service, { sizes: last === null ? [size.id] : [size.id, last.id], tasks: idsOf(self) });
@@ -63,9 +63,8 @@ export async function raiseSize(
   replicas: number,
   found: Found,
 ): Promise<boolean> {
-  const size = sizeOf(replicas);
+  const size = { ...sizeOf(replicas), carried: true };
   const last = valueIn(WorldSize, found?.value ?? null);
-  // Counts as carried out: whoever manages would ask for it at some later moment, when one may have left again.
   await keep(bus, service, { sizes: last === null ? [size.id] : [size.id, last.id], tasks: idsOf(await squad.view()) });
   return store(bus, service, size, found);
 }
@@ -74,7 +73,9 @@ export async function raiseSize(
 export function sizeStep(size: WorldSize, kept: KeptSize | null, self: SelfView): 'nothing' | 'keep' | 'scale' {
   const ids = idsOf(self);
   const hasSlept = !ids.some((id) => kept?.tasks.includes(id));
-  if (kept === null || hasSlept || !kept.sizes.includes(size.id)) {
+  // Of several who write at once, only one is in what is kept; and later one may have left again.
+  const isCarried = size.carried === true || kept?.sizes.includes(size.id);
+  if (kept === null || hasSlept || !isCarried) {
     return Math.min(size.replicas, self.replicas.max) === self.replicas.wanted ? 'keep' : 'scale';
   }
   return ids.length === kept.tasks.length && ids.every((id) => kept.tasks.includes(id)) ? 'nothing' : 'keep';

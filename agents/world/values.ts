@@ -85,5 +85,11 @@ export const TrooperRecord = Type.Object({
 });
 export type TrooperRecord = Static<typeof TrooperRecord>;
 
-export const WorldSize = Type.Object({ replicas: Type.Integer({ minimum: 1, maximum: 20 }), id: Id, at: TimeText });
+export const WorldSize = Type.Object({
+  replicas: Type.Integer({ minimum: 1, maximum: 20 }),
+  id: Id,
+  at: TimeText,
+  /** Whoever wrote it has asked the daemon as well: it is asked for again only after a sleep. */
+  carried: Type.Optional(Type.Boolean()),
+});
 export type WorldSize = Static<typeof WorldSize>;

@@ -33,6 +33,14 @@ describe('the size of the world', () => {
     expect(sizeStep(size(2, 'new'), kept, selfOf(['a', 'b'], 2))).toBe('nothing');
   });
 
+  it('is not asked for where its writer has done so, though another wrote over what was kept; after a sleep it is', () => {
+    const carried = { ...size(3, 'mine'), carried: true };
+    const kept = { sizes: ['another'], tasks: ['a', 'b'] };
+    expect(sizeStep(carried, kept, selfOf(['a', 'b'], 2))).toBe('nothing');
+    expect(sizeStep(size(3, 'mine'), kept, selfOf(['a', 'b'], 2))).toBe('scale');
+    expect(sizeStep(carried, kept, selfOf(['x', 'y'], 2))).toBe('scale');
+  });
+
   it('never asks for more than the daemon allows, nor for what there is', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 }), (replicas, max) => {
