@@ -203,7 +203,7 @@ it('two services on one bus have one publisher, and the other takes over within 
   world,
 }) => {
   using lateness = new Lateness();
-  const memcached = await Memcached.start();
+  await using memcached = await Memcached.start();
   const env = { SWARM_SERVICES: 'world,world-b' };
   const { daemon, bus, post } = await world({
     memcached,
@@ -226,7 +226,6 @@ it('two services on one bus have one publisher, and the other takes over within 
   const longest = rounds.check();
   expect(longest).toBeLessThanOrEqual(2 * INTERVAL_MS + lateness.allowedMs);
   expect(rounds.newest!.task_id).toBe(others[0]);
-  await memcached[Symbol.asyncDispose]();
 });
 
 it('the publisher is killed in twenty rounds: never two publications of one, never more than two intervals without one', async ({

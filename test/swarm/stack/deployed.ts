@@ -23,7 +23,7 @@ export const ADMIN_PORT = 9180;
 const STACK = 'reveille';
 const NETWORK = 'reveille';
 const SERVICE_LABEL = 'com.docker.swarm.service.name';
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 90_000;
 const GONE_WITHIN_MS = 60_000;
 const LOOK_MS = 50;
 
