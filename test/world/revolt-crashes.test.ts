@@ -12,8 +12,9 @@ import { type Rack, it } from './two-racks.ts';
  * A revolt for each step at which a trooper of either rack can die or a message be lost, several at once in the same two
  * worlds and back and forth, so that neither fills up. After each batch every rack has exactly the troopers it is to have.
  */
+// Three at least stay on each: a world all of whose tasks have died sleeps, and that is another matter.
 const TROOPERS = 7;
-const AT_ONCE = 6;
+const AT_ONCE = 4;
 /** For a machine that has much else to do. */
 const LIMIT_MS = 400_000;
 const SOURCE_PHASES = ['offering', 'transferring', 'committed', 'leaving', 'finishing', 'done'];
@@ -44,7 +45,8 @@ it(
   { timeout: LIMIT_MS },
   async ({ racks }) => {
     const { one, two } = await racks(TROOPERS);
-    // Nothing else is to happen meanwhile.
+    // They serve before they sit, and nothing else is to happen meanwhile.
+    await Promise.all([one.heal(), two.heal()]);
     for (const { bus } of [one, two]) await bus.set(KEYS.rpsInterval, '120', 3600);
     let runs = 0;
     let moved = 0;

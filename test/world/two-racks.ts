@@ -97,6 +97,7 @@ export const it = withWorlds.extend<Fixtures>({
       return { one, two };
     });
     for (const relay of relays) await relay[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true });
+    // Troopers may still be writing there.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   },
 });
