@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -108,10 +108,12 @@ describe('what is left of a lab', () => {
     const spaces = join(scratch, 'held');
     mkdirSync(spaces);
     await runProgram(['mount', '-t', 'tmpfs', 'tmpfs', spaces]);
-    const holder = spawn('unshare', ['--net', 'sh', '-c', 'readlink /proc/self/ns/net; exec sleep 600'], {
+    // Without a program of its own in there that may still be about to end.
+    const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo there; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const [net] = (await once(createInterface(holder.stdout), 'line')) as [string];
+    await once(createInterface(holder.stdout), 'line');
+    const net = readlinkSync(`/proc/${holder.pid ?? 0}/ns/net`);
     const left = await leftBehind(scratch, { net, mnt: 'none', pid: 'none' }, 0);
     holder.kill('SIGKILL');
     await runProgram(['umount', spaces]);
