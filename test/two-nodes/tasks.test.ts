@@ -104,9 +104,9 @@ describe.concurrent('tasks on another node', () => {
     // As the problem advises: scale instead. Which of them goes is for Swarm to say.
     await stage.docker('service', 'scale', '--detach', 'kept=1');
     await until(
-      'one is left',
+      'one is left, and serves',
       () => daemon.view('kept'),
-      ({ replicas }) => replicas.running === 1,
+      ({ state, replicas }) => state === 'ready' && replicas.running === 1,
     );
     expect((await daemon.call('kept')).status).toBe(200);
   });
