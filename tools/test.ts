@@ -9,16 +9,15 @@ import { type Count, type Report, count } from './test-count.ts';
  * silence: what did not run, and what still runs when all is over, counts as failed.
  *
  * Suites that mostly wait share the time: the lanes of a stage run beside each other, the suites of a lane one after another.
- * Those that compute, with a dozen troopers or a browser, have the machine to themselves.
+ * `unit`, which computes, and `world`, with two dozen troopers at once, have the machine to themselves.
  */
 const STAGES = [
   [['unit']],
   [
     ['swarm', 'two-nodes'],
-    ['blackbox', 'prometheus'],
+    ['blackbox', 'browser', 'prometheus'],
   ],
   [['world']],
-  [['browser']],
 ] as const;
 type Suite = (typeof STAGES)[number][number][number];
 const SUITES: readonly Suite[] = STAGES.flat(2);
