@@ -45,8 +45,7 @@ it(
   { timeout: LIMIT_MS },
   async ({ racks }) => {
     const { one, two } = await racks(TROOPERS);
-    // They serve before they sit, and nothing else is to happen meanwhile.
-    await Promise.all([one.heal(), two.heal()]);
+    // Nothing else is to happen meanwhile.
     for (const { bus } of [one, two]) await bus.set(KEYS.rpsInterval, '120', 3600);
     let runs = 0;
     let moved = 0;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -10,6 +11,8 @@ it('a trooper goes over with its score, its words and its arm, the source loses 
   racks,
 }) => {
   const { one, two } = await racks();
+  // Its own first words would come over those that it is given.
+  while (!(await one.troopers()).every(({ record }) => record.words !== null)) await pause(50);
   const before = await one.troopers();
   const leaving = before[1]!;
   const source_task_id = leaving.record.task_id;

@@ -94,6 +94,8 @@ export const it = withWorlds.extend<Fixtures>({
         return rack;
       };
       const [one, two] = await Promise.all([start(1, toOne, toTwo), start(2, toTwo, toOne)]);
+      // They serve before they sit.
+      await Promise.all([one.heal(), two.heal()]);
       return { one, two };
     });
     for (const relay of relays) await relay[Symbol.asyncDispose]();
