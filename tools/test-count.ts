@@ -9,14 +9,18 @@ export interface Report {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
 export interface Count {
   readonly passed: number;
   readonly failed: number;
-  /** One sentence for each failure that is not simply a test that failed; those vitest has printed. */
+  /** A sentence for each failure: vitest has printed some of them, but far above where several suites ran. */
   readonly complaints: readonly string[];
 }
 
@@ -32,14 +36,17 @@ export interface Run {
 
 export function count({ suite, report, files, exitCode }: Run): Count {
   if (report === null) return { passed: 0, failed: 1, complaints: [`${suite}: the run broke off before it wrote a report.`] };
+  const failures: string[] = [];
   const complaints: string[] = [];
   let passed = 0;
   let failed = 0;
   for (const { name, status, assertionResults } of report.testResults) {
     for (const test of assertionResults) {
       if (test.status === 'passed') passed += 1;
-      else if (test.status === 'failed') failed += 1;
-      else complaints.push(`${suite}: "${test.fullName}" was not run (${test.status}) in ${name}.`);
+      else if (test.status === 'failed') {
+        failed += 1;
+        failures.push(`${suite}: "${test.fullName}" failed in ${name}: ${firstLine(test.failureMessages)}`);
+      } else complaints.push(`${suite}: "${test.fullName}" was not run (${test.status}) in ${name}.`);
     }
     if (assertionResults.length === 0)
       complaints.push(`${suite}: ${name} ${status === 'failed' ? 'could not be run' : 'has no test'}.`);
@@ -50,5 +57,9 @@ export function count({ suite, report, files, exitCode }: Run): Count {
   // Errors outside of any test: an unhandled rejection, a set-up that failed after the tests.
   if (exitCode !== 0 && failed + complaints.length === 0)
     complaints.push(`${suite}: every test passed, and yet the run ended with ${exitCode ?? 'a signal'}; see above.`);
-  return { passed, failed: failed + complaints.length, complaints };
+  return { passed, failed: failed + complaints.length, complaints: [...failures, ...complaints] };
+}
+
+function firstLine(messages: readonly string[] = []): string {
+  return messages[0]?.split('\n')[0] ?? 'for no reason that was reported';
 }

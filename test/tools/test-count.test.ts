@@ -4,7 +4,11 @@ import { type Report, type Run, count } from '../../tools/test-count.ts';
 const file = (name: string, ...statuses: readonly string[]): Report['testResults'][number] => ({
   name,
   status: statuses.includes('failed') ? 'failed' : 'passed',
-  assertionResults: statuses.map((status, at) => ({ fullName: `test ${at}`, status })),
+  assertionResults: statuses.map((status, at) => ({
+    fullName: `test ${at}`,
+    status,
+    failureMessages: ['5 is not 6\n    at x.ts:1'],
+  })),
 });
 const run = (...testResults: Report['testResults']): Run => ({
   suite: 'unit',
@@ -14,9 +18,9 @@ const run = (...testResults: Report['testResults']): Run => ({
 });
 
 describe('the count of a test run', () => {
-  it('adds up what passed and what failed', () => {
+  it('adds up what passed and what failed, and names each failure with the first line of its reason', () => {
     const outcome = count({ ...run(file('/a', 'passed', 'failed'), file('/b', 'passed')), exitCode: 1 });
-    expect(outcome).toEqual({ passed: 2, failed: 1, complaints: [] });
+    expect(outcome).toEqual({ passed: 2, failed: 1, complaints: ['unit: "test 1" failed in /a: 5 is not 6'] });
   });
 
   it.each(['skipped', 'todo', 'pending', 'disabled'])('counts a test that was not run as failed: %s', (status) => {
