@@ -7,6 +7,10 @@ export type AgentStateName = (typeof AGENT_STATES)[number];
 export const POLICIES = ['on-demand', 'always-on', 'unmanaged'] as const;
 export type PolicyName = (typeof POLICIES)[number];
 
+/** What an operator may keep an agent, whoever calls. */
+export const KEPT_STATES = ['asleep', 'awake'] as const;
+export type KeptState = (typeof KEPT_STATES)[number];
+
 /** Who asked for a wake. Also the label of reveille_wakes_total. */
 export const WAKE_CAUSES = ['request', 'upgrade', 'api'] as const;
 export type WakeCause = (typeof WAKE_CAUSES)[number];

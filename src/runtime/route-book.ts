@@ -75,8 +75,8 @@ export class RouteBook {
   restore(hasTasks: (agent: string) => boolean): void {
     const now = this.clock.wall();
     const over: string[] = [];
-    for (const stored of this.store.routes()) {
-      const left = stored.expiresAt === null ? null : stored.expiresAt - now;
+    for (const { leftMs, ...stored } of this.store.routes()) {
+      const left = leftMs ?? (stored.expiresAt === null ? null : stored.expiresAt - now);
       if ((left !== null && left <= 0) || !hasTasks(stored.agent)) over.push(stored.hostname);
       else this.enter({ ...stored, hostname: stored.hostname as Hostname }, left as Millis | null);
     }
@@ -93,7 +93,7 @@ export class RouteBook {
       createdAt: before?.createdAt ?? now,
       expiresAt: ttl === null ? null : ((now + ttl) as WallTime),
     };
-    this.store.putRoute(whole);
+    this.store.putRoute({ ...whole, leftMs: null });
     this.enter(whole, ttl);
     this.count();
     const { hostname, agent, port } = whole;

@@ -26,6 +26,21 @@ export const STEPS: readonly string[] = [
      took REAL NOT NULL
    ) STRICT;
    CREATE INDEX starts_by_agent ON starts (agent, id);`,
+  `ALTER TABLE routes ADD COLUMN left_ms REAL;
+   CREATE TABLE last_activity (
+     agent TEXT PRIMARY KEY,
+     at REAL NOT NULL
+   ) STRICT;
+   CREATE TABLE overrides (
+     agent TEXT PRIMARY KEY,
+     state TEXT NOT NULL CHECK (state IN ('asleep', 'awake')),
+     since REAL NOT NULL,
+     until REAL
+   ) STRICT;
+   CREATE TABLE events (
+     id INTEGER PRIMARY KEY,
+     body TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 /** A number that the database holds in its header. */

@@ -1,9 +1,20 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { type Store, type StoredAgent, StoreError, type StoredRoute, STARTS_KEPT } from '../ports/store.ts';
+import type { KeptState } from '../contract/events.ts';
+import {
+  EVENTS_BATCH,
+  EVENTS_KEPT,
+  STARTS_KEPT,
+  type Store,
+  type StoredAgent,
+  StoreError,
+  type StoredEvent,
+  type StoredOverride,
+  type StoredRoute,
+} from '../ports/store.ts';
 import { type Outcome, done, failed } from '../std/outcome.ts';
-import { type Millis, millisOf, wallTimeOf } from '../std/time.ts';
+import { type Millis, type WallTime, millisOf, wallTimeOf } from '../std/time.ts';
 import { CORRUPT, NOT_A_DATABASE, codeOf } from './errors.ts';
 import { APPLICATION_ID, STEPS, migrate, pragma } from './schema.ts';
 
@@ -71,6 +82,9 @@ const damaged = (file: string, cause: string): StoreFailure => ({
   detail: `${file} is damaged: ${cause}. Move it away to begin anew; agents made through the API and registered routes are in it`,
 });
 
+/** Tables of what is remembered of agents, whoever made them. */
+const REMEMBERED = ['starts', 'last_activity', 'overrides'];
+
 type Row = Readonly<Record<string, SQLOutputValue>>;
 
 export class SqliteStore implements Store {
@@ -93,11 +107,13 @@ export class SqliteStore implements Store {
       port: Number(row['port']),
       createdAt: wallTimeOf(Number(row['created_at'])),
       expiresAt: row['expires_at'] === null ? null : wallTimeOf(Number(row['expires_at'])),
+      leftMs: row['left_ms'] === null ? null : millisOf(Number(row['left_ms'])),
     }));
   }
 
-  putRoute({ hostname, agent, task, port, createdAt, expiresAt }: StoredRoute): void {
-    this.write('INSERT OR REPLACE INTO routes VALUES (?, ?, ?, ?, ?, ?)', hostname, agent, task, port, createdAt, expiresAt);
+  putRoute({ hostname, agent, task, port, createdAt, expiresAt, leftMs }: StoredRoute): void {
+    const values = [hostname, agent, task, port, createdAt, expiresAt, leftMs];
+    this.write('INSERT OR REPLACE INTO routes VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
   }
 
   deleteRoutes(hostnames: readonly string[]): void {
@@ -117,7 +133,18 @@ export class SqliteStore implements Store {
   }
 
   deleteAgent(name: string): void {
-    this.write('DELETE FROM agents WHERE name = ?', name);
+    this.together(() => {
+      this.statement('DELETE FROM agents WHERE name = ?').run(name);
+      for (const table of REMEMBERED) this.statement(`DELETE FROM ${table} WHERE agent = ?`).run(name);
+    });
+  }
+
+  forgetAllBut(names: readonly string[]): void {
+    const kept = JSON.stringify(names);
+    this.together(() => {
+      for (const table of REMEMBERED)
+        this.statement(`DELETE FROM ${table} WHERE agent NOT IN (SELECT value FROM json_each(?))`).run(kept);
+    });
   }
 
   starts(agent: string): readonly Millis[] {
@@ -126,13 +153,68 @@ export class SqliteStore implements Store {
   }
 
   addStart(agent: string, took: Millis): void {
+    this.together(() => {
+      this.statement('INSERT INTO starts (agent, took) VALUES (?, ?)').run(agent, took);
+      this.statement(
+        'DELETE FROM starts WHERE agent = ?1 AND id NOT IN (SELECT id FROM starts WHERE agent = ?1 ORDER BY id DESC LIMIT ?2)',
+      ).run(agent, STARTS_KEPT);
+    });
+  }
+
+  lastActivity(agent: string): WallTime | null {
+    const [row] = this.read('SELECT at FROM last_activity WHERE agent = ?', agent);
+    return row === undefined ? null : wallTimeOf(Number(row['at']));
+  }
+
+  putLastActivity(agent: string, at: WallTime): void {
+    this.write('INSERT OR REPLACE INTO last_activity VALUES (?, ?)', agent, at);
+  }
+
+  overrides(): readonly StoredOverride[] {
+    return this.read('SELECT * FROM overrides ORDER BY agent').map((row) => ({
+      agent: String(row['agent']),
+      state: row['state'] as KeptState,
+      since: wallTimeOf(Number(row['since'])),
+      until: row['until'] === null ? null : wallTimeOf(Number(row['until'])),
+    }));
+  }
+
+  putOverride({ agent, state, since, until }: StoredOverride): void {
+    this.write('INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?)', agent, state, since, until);
+  }
+
+  deleteOverride(agent: string): void {
+    this.write('DELETE FROM overrides WHERE agent = ?', agent);
+  }
+
+  lastEventId(): number {
+    return Number(this.read('SELECT max(id) AS id FROM events')[0]?.['id'] ?? 0);
+  }
+
+  eventsAfter(id: number, limit: number): readonly StoredEvent[] {
+    return this.read('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?', id, limit).map((row) => ({
+      id: Number(row['id']),
+      body: this.attempt(() => JSON.parse(String(row['body'])) as unknown),
+    }));
+  }
+
+  addEvent({ id, body }: StoredEvent): void {
+    this.together(() => {
+      this.statement('INSERT INTO events VALUES (?, ?)').run(id, JSON.stringify(body));
+      if (id % EVENTS_BATCH === 0) this.statement('DELETE FROM events WHERE id <= ?').run(id - EVENTS_KEPT);
+    });
+  }
+
+  close(): void {
+    if (this.database.isOpen) this.database.close();
+  }
+
+  /** Several writes, all or none. */
+  private together(writes: () => void): void {
     this.attempt(() => {
       this.database.exec('BEGIN');
       try {
-        this.statement('INSERT INTO starts (agent, took) VALUES (?, ?)').run(agent, took);
-        this.statement(
-          'DELETE FROM starts WHERE agent = ?1 AND id NOT IN (SELECT id FROM starts WHERE agent = ?1 ORDER BY id DESC LIMIT ?2)',
-        ).run(agent, STARTS_KEPT);
+        writes();
         this.database.exec('COMMIT');
       } catch (error) {
         // A full disk may have rolled it back already.
@@ -140,10 +222,6 @@ export class SqliteStore implements Store {
         throw error;
       }
     });
-  }
-
-  close(): void {
-    if (this.database.isOpen) this.database.close();
   }
 
   private read(sql: string, ...values: SQLInputValue[]): readonly Row[] {

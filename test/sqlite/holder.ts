@@ -14,6 +14,7 @@ store.value.putRoute({
   port: 3000,
   createdAt: wallTimeOf(1),
   expiresAt: null,
+  leftMs: null,
 });
 process.stdout.write('written\n');
 process.stdin.resume();

@@ -26,6 +26,7 @@ const route = (hostname: string, parts: Partial<StoredRoute> = {}): StoredRoute 
   port: 3000,
   createdAt: wallTimeOf(1_700_000_000_123.5),
   expiresAt: null,
+  leftMs: null,
   ...parts,
 });
 
@@ -104,6 +105,20 @@ describe('the store', () => {
     expect(again.prepare('SELECT name FROM agents').all()).toEqual([{ name: 'new' }]);
     expect(pragma(again, 'user_version')).toBe(STEPS.length + 1);
     again.close();
+  });
+
+  test('takes over what the first version of the schema kept', () => {
+    const stateDir = scratch();
+    const database = new DatabaseSync(join(stateDir, STORE_FILE));
+    migrate(database, STEPS.slice(0, 1));
+    database.exec(`INSERT INTO routes VALUES ('a.example.com', 'kai', 't1', 3000, 1700000000123.5, NULL);
+      INSERT INTO agents VALUES ('eve', '{"a":1}', 5); INSERT INTO starts (agent, took) VALUES ('kai', 12.5)`);
+    database.close();
+    const store = opened(stateDir);
+    expect(store.routes()).toEqual([route('a.example.com')]);
+    expect(store.agents()).toEqual([{ name: 'eve', body: { a: 1 }, createdAt: 5 }]);
+    expect(store.starts('kai')).toEqual([12.5]);
+    expect([store.lastActivity('kai'), store.overrides(), store.lastEventId()]).toEqual([null, [], 0]);
   });
 
   test('refuses what a later version wrote, and leaves it as it is', () => {
