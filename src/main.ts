@@ -7,6 +7,7 @@ import { agentFromBody } from './config/made-agent.ts';
 import type { Config } from './contract/config.ts';
 import { EXIT } from './contract/problems.ts';
 import { type Address, type Engine, EngineError } from './ports/engine.ts';
+import { StoreError } from './ports/store.ts';
 import type { ReservedPorts } from './process/ports.ts';
 import type { Metrics } from './ports/metrics.ts';
 import { PublicServer } from './proxy/server.ts';
@@ -55,9 +56,11 @@ export async function serve(options: { readonly configFile: string }): Promise<n
   try {
     return await run(options.configFile);
   } catch (error) {
-    if (!(error instanceof StartRefused)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return error.code;
+    // What state_dir keeps is read while the daemon begins. Later only writes can fail, and are answered where they happen.
+    const refused = error instanceof StoreError ? new StartRefused(EXIT.failed, error.message) : error;
+    if (!(refused instanceof StartRefused)) throw error;
+    process.stderr.write(`${refused.message}\n`);
+    return refused.code;
   }
 }
 

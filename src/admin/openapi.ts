@@ -50,6 +50,8 @@ export interface CallDescription<B extends TSchema, Q extends TSchema, P extends
   readonly body?: B;
   readonly query?: Q;
   readonly params?: P;
+  /** Those that make a difference, in lower case. */
+  readonly headers?: TSchema;
   /** Status code to body. */
   readonly replies: Readonly<Record<number, TSchema>>;
   /** Of these replies; JSON unless it says otherwise. */
@@ -70,7 +72,7 @@ const NO_QUERY = Type.Object({}, { additionalProperties: false });
 export function call<B extends TSchema = TUnknown, Q extends TSchema = typeof NO_QUERY, P extends TSchema = TUnknown>(
   description: CallDescription<B, Q, P>,
 ): Call<B, Q, P> {
-  const { access, body, params } = description;
+  const { access, body, params, headers } = description;
   const schema = {
     operationId: description.id,
     tags: [description.tag],
@@ -80,6 +82,7 @@ export function call<B extends TSchema = TUnknown, Q extends TSchema = typeof NO
     ...(body === undefined ? {} : { body }),
     querystring: description.query ?? NO_QUERY,
     ...(params === undefined ? {} : { params }),
+    ...(headers === undefined ? {} : { headers }),
     response: {
       ...repliesOf(description.replies, description.mediaType ?? 'application/json'),
       ...problemsOf(codesOf(description)),

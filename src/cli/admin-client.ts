@@ -26,7 +26,7 @@ export async function call(
   const abort = new AbortController();
   const alarm = clock.alarm(after(clock.now(), within), () => abort.abort());
   try {
-    const response = await send(daemon, method, path, 'application/json', abort.signal);
+    const response = await send(daemon, method, path, { accept: 'application/json' }, abort.signal);
     const text = await bodyOf(response);
     if (text === null) return failed(failure(EXIT.failed, `the answer of ${daemon.url} is larger than 16 MiB`));
     return answerOf(daemon, response, text);
@@ -42,12 +42,14 @@ export async function openStream(
   daemon: Daemon,
   clock: Clock,
   path: string,
+  headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Outcome<ReadableStream<Uint8Array>, Failure>> {
   const abort = new AbortController();
   const alarm = clock.alarm(after(clock.now(), ANSWER_WITHIN), () => abort.abort());
   try {
-    const response = await send(daemon, 'GET', path, 'text/event-stream', AbortSignal.any([signal, abort.signal]));
+    const stop = AbortSignal.any([signal, abort.signal]);
+    const response = await send(daemon, 'GET', path, { accept: 'text/event-stream', ...headers }, stop);
     if (response.ok && response.body !== null && mediaTypeOf(response) === 'text/event-stream') return done(response.body);
     const answer = answerOf(daemon, response, (await bodyOf(response)) ?? '');
     return answer.ok ? failed(stranger(daemon, response)) : answer;
@@ -58,10 +60,16 @@ export async function openStream(
   }
 }
 
-function send(daemon: Daemon, method: string, path: string, accept: string, signal: AbortSignal): Promise<Response> {
-  const headers = { accept, ...(daemon.token === null ? {} : { authorization: `Bearer ${daemon.token}` }) };
+function send(
+  { url, token }: Daemon,
+  method: string,
+  path: string,
+  own: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const headers = { ...own, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
   // A redirect would take the token to wherever it points.
-  return fetch(daemon.url + path, { method, headers, redirect: 'manual', signal });
+  return fetch(url + path, { method, headers, redirect: 'manual', signal });
 }
 
 /** Null when it is too large. */

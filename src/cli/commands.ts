@@ -103,13 +103,14 @@ export const COMMANDS: readonly Command[] = [
   {
     ...remote,
     name: 'events',
+    options: ['since'],
     summary: 'Follow what happens',
     details: [
-      'Prints every event from now on until ^C, one a line; with --json one JSON object a line. When the stream ends by itself,',
-      'because the daemon shuts down or this reader was too slow, it exits 69 and does not connect again: what happened in',
-      'between would be missing without a trace.',
+      'Prints every event from now on until ^C, one a line; with --json one JSON object a line. With --since it begins with those',
+      'that came after an event, as far as the daemon keeps them; a line `missing` says which it does not. When the stream ends by',
+      'itself, because the daemon shuts down or this reader was too slow, it exits 69 and says how to go on where it ended.',
     ],
-    examples: ['reveille events', 'reveille events --json | jq \'select(.type == "agent.ready")\''],
+    examples: ['reveille events', 'reveille events --since 0 --json | jq \'select(.type == "agent.ready")\''],
     run: events,
   },
   {

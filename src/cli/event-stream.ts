@@ -11,6 +11,8 @@ export interface StreamEvent {
 const EVENT_CHARACTERS_MAX = 1024 * 1024;
 
 export class EventStreamReader {
+  /** Of the last event, or what the stream has said since; empty: it has told none. */
+  lastId = '';
   private readonly decoder = new TextDecoder('utf-8');
   private rest = '';
   private event = '';
@@ -47,6 +49,7 @@ export class EventStreamReader {
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.event = value;
+    if (field === 'id' && !value.includes('\0')) this.lastId = value;
     if (field === 'data') this.data.push(value);
     return null;
   }

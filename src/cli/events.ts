@@ -12,6 +12,9 @@ const SILENCE = millisOf(60_000);
 
 /** Follows /admin/events until it is interrupted (exit 0) or the stream ends by itself (exit 69). */
 export async function events(invocation: Invocation, terminal: Terminal): Promise<number> {
+  const { since = '' } = invocation.options;
+  if (typeof since !== 'string' || !/^[0-9]{0,15}$/.test(since))
+    return report(terminal, failure(EXIT.usage, '--since must be the id of an event: a whole number'));
   const daemon = findDaemon(invocation, terminal);
   if (!daemon.ok) return report(terminal, daemon.failure);
   const interrupted = new AbortController();
@@ -19,7 +22,13 @@ export async function events(invocation: Invocation, terminal: Terminal): Promis
   const wasInterrupted = (): boolean => interrupted.signal.aborted;
   terminal.onInterrupt(() => interrupted.abort());
   const stop = AbortSignal.any([interrupted.signal, silent.signal]);
-  const stream = await openStream(daemon.value, terminal.clock, '/admin/events', stop);
+  const stream = await openStream(
+    daemon.value,
+    terminal.clock,
+    '/admin/events',
+    since === '' ? {} : { 'last-event-id': since },
+    stop,
+  );
   if (wasInterrupted()) return EXIT.ok;
   if (!stream.ok) return report(terminal, stream.failure);
 
@@ -44,7 +53,10 @@ export async function events(invocation: Invocation, terminal: Terminal): Promis
   } finally {
     alarm.cancel();
   }
-  return wasInterrupted() ? EXIT.ok : report(terminal, failure(EXIT.unreachable, why));
+  if (wasInterrupted()) return EXIT.ok;
+  const { lastId } = reader;
+  const advice = lastId === '' ? [] : [`Go on from here: reveille events --since ${printable(lastId)}`];
+  return report(terminal, failure(EXIT.unreachable, why, ...advice));
 }
 
 /** What comes first in a line, and is not repeated among the rest. */

@@ -20,6 +20,7 @@ export const OPTIONS = {
   wait: option(null, 'Come back once the agent is ready'),
   timeout: option('TIME', 'Longest wait of --wait, up to 10m. Default: 60s'),
   force: option(null, 'Do not wait for open work: cut it'),
+  since: option('ID', 'Begin with what came after the event of this id, 0 for all that is kept'),
   'made-by-api': option(null, 'The agent is not in the config file but was made with POST /admin/agents'),
 } as const satisfies Readonly<Record<string, Option>>;
 

@@ -45,7 +45,7 @@ export type EventType = keyof typeof EVENT_TYPES;
 /** One event as it leaves the daemon. `from` and `to` are states, where it is a transition. */
 export const EventBody = Type.Object(
   {
-    id: Type.Integer({ minimum: 1, description: 'Rising, without gaps, since the daemon started' }),
+    id: Type.Integer({ minimum: 1, description: 'Rising by one, also from one daemon to the next' }),
     type: Type.String({ description: 'One of the event types' }),
     agent: Type.Optional(Type.String()),
     at: Type.String({ format: 'date-time' }),

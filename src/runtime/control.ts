@@ -68,4 +68,8 @@ export interface Control {
    * many readers. The reader bounds its own buffer.
    */
   subscribe(reader: (event: EventBody) => void): (() => void) | null;
+  /** Id of the newest event; 0 before the first. Ids rise by one, also from one daemon to the next. */
+  lastEventId(): number;
+  /** Events after `id` that are still known, oldest first, at most `limit`. Where one is missing its id is skipped. */
+  eventsAfter(id: number, limit: number): readonly EventBody[];
 }

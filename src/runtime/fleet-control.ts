@@ -240,6 +240,14 @@ export class FleetControl implements Control {
     return this.parts.fleet.events.subscribe(reader);
   }
 
+  lastEventId(): number {
+    return this.parts.fleet.events.lastId;
+  }
+
+  eventsAfter(id: number, limit: number): readonly EventBody[] {
+    return this.parts.fleet.events.after(id, limit);
+  }
+
   /** Longest wait for open work when the daemon ends. */
   get drainTimeout(): Millis {
     return this.config.shutdown.drain_timeout;

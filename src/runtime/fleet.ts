@@ -62,7 +62,7 @@ export class Fleet implements Traffic {
 
   constructor(parts: FleetParts) {
     this.parts = parts;
-    this.events = new EventLog(parts.clock);
+    this.events = new EventLog(parts);
     this.routes = new RouteBook({ ...parts, events: this.events });
     this.ports = new PortBook(parts.engine.name === 'process', parts.ownPorts);
     this.engineSince = parts.clock.wall();

@@ -117,10 +117,23 @@ preview.kai.example.com  kai    registered  http://127.0.0.1:3000  -`,
     expect(await reveille(['events'], toStub(stub))).toMatchObject({
       exit: 69,
       out: '2026-01-01T00:00:00.000Z agent.ready kai starting -> ready ms=42\nnow agent.degraded kai problem="\\u001b[2J \\"x\\""',
-      err: 'reveille: the daemon ended the stream of events',
+      err: 'reveille: the daemon ended the stream of events\n  Go on from here: reveille events --since 1',
     });
     const lines = (await reveille(['events', '--json'], toStub(stub))).out.split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([event, odd]);
+  });
+
+  test('events since one that is known', async () => {
+    const wishes: (string | undefined)[] = [];
+    stub.daemon.answers.set('GET /admin/events', (request, response) => {
+      wishes.push(request.headers['last-event-id'] as string | undefined);
+      stream('id: 41\n\n', () => response.end())(request, response);
+    });
+    expect((await reveille(['events', '--since', '7'], toStub(stub))).err).toContain('reveille events --since 41');
+    await reveille(['events'], toStub(stub));
+    expect(wishes).toEqual(['7', undefined]);
+    for (const since of ['yesterday', '-1', '1.5'])
+      expect(await reveille(['events', `--since=${since}`], toStub(stub))).toMatchObject({ exit: 2 });
   });
 
   test('version', async () => {

@@ -39,7 +39,9 @@ export class FakeControl implements Control {
   readersMax = 100;
   readonly readers = new Set<(event: EventBody) => void>();
   private readonly waits = new Set<{ readonly name: string; readonly end: (answer: Answer<null>) => void }>();
-  private lastEventId = 0;
+  /** Every event that was published, unless a test takes some out. */
+  events: EventBody[] = [];
+  private lastId = 0;
 
   constructor() {
     this.add('kai', ['kai.example.com', '*.kai.example.com']);
@@ -77,8 +79,9 @@ export class FakeControl implements Control {
   }
 
   publish(type: EventType, agent: string, extra: Readonly<Record<string, unknown>> = {}): void {
-    this.lastEventId += 1;
-    const event: EventBody = { id: this.lastEventId, type, agent, at: NOW, ...extra };
+    this.lastId += 1;
+    const event: EventBody = { id: this.lastId, type, agent, at: NOW, ...extra };
+    this.events.push(event);
     for (const reader of this.readers) {
       queueMicrotask(() => {
         if (this.readers.has(reader)) reader(event);
@@ -252,6 +255,14 @@ export class FakeControl implements Control {
     if (this.readers.size >= this.readersMax) return null;
     this.readers.add(reader);
     return () => void this.readers.delete(reader);
+  }
+
+  lastEventId(): number {
+    return this.lastId;
+  }
+
+  eventsAfter(id: number, limit: number): readonly EventBody[] {
+    return this.events.filter((event) => event.id > id).slice(0, limit);
   }
 
   private order(name: string, state: AgentView['state']): Answer<null> {
