@@ -1,4 +1,5 @@
 import { servesTraffic } from '../core/agent/tasks.ts';
+import { type Outlook, outlookOf } from '../core/outlook.ts';
 import { tasksOf } from '../core/agent/state.ts';
 import { retryAfterSeconds } from '../core/retry-after.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
@@ -44,6 +45,18 @@ abstract class AgentDestination implements Destination {
 
   state(): AgentStateName {
     return this.runner.state.name;
+  }
+
+  outlook(): Outlook | null {
+    const { runner } = this;
+    if (runner.closed) return null;
+    const away = !this.open() && !this.house.reach(runner);
+    const reason = away ? 'engine-unavailable' : (runner.problem?.code ?? null);
+    return outlookOf(runner.state, reason, runner.now(), runner.policy, runner.typicalStart);
+  }
+
+  watch(changed: () => void): () => void {
+    return this.runner.watchState(changed);
   }
 
   want(cause: WakeCause): Refused | null {

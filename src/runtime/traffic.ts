@@ -1,3 +1,4 @@
+import type { Outlook } from '../core/outlook.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Hostname } from '../contract/hostname.ts';
 import type { ProblemCode } from '../contract/problems.ts';
@@ -20,6 +21,10 @@ export interface Destination {
   /** The daemon answers GET /api/health on this hostname (`health.intercept`). */
   readonly interceptsHealth: boolean;
   state(): AgentStateName;
+  /** What somebody who waits may be told. Never wakes. Null: the agent was removed, or is another now under the old name. */
+  outlook(): Outlook | null;
+  /** Calls `changed` after every transition, and when there is no outlook any more, until the returned function is called. */
+  watch(changed: () => void): () => void;
   /** Somebody calls without a request of their own to serve: POST /api/wake. Null: nothing stands in its way. */
   want(cause: WakeCause): Refused | null;
   /**

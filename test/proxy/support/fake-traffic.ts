@@ -1,7 +1,9 @@
+import type { Outlook } from '../../../src/core/outlook.ts';
 import type { AgentStateName, WakeCause } from '../../../src/contract/events.ts';
 import type { Hostname } from '../../../src/contract/hostname.ts';
 import type { Admission, Destination, Refused, Target, Traffic, Work } from '../../../src/runtime/traffic.ts';
 import type { Address } from '../../../src/ports/engine.ts';
+import { millisOf } from '../../../src/std/time.ts';
 
 /** What a test says an agent is, and what it remembers of what was asked. */
 export class FakeAgent implements Destination {
@@ -17,6 +19,10 @@ export class FakeAgent implements Destination {
   upgraded = 0;
   touched = 0;
   readonly cuts = new Set<() => void>();
+  /** What of its outlook is not the usual; `isGone`: it has none any more. */
+  view: Partial<Outlook> = {};
+  isGone = false;
+  readonly watchers = new Set<() => void>();
 
   constructor(agent: string, address: Address) {
     this.agent = agent;
@@ -25,6 +31,29 @@ export class FakeAgent implements Destination {
 
   state(): AgentStateName {
     return this.current;
+  }
+
+  outlook(): Outlook | null {
+    if (this.isGone) return null;
+    const { current: state } = this;
+    const isStarting = state === 'starting';
+    return {
+      ...{ state, isComing: isStarting, reason: null, elapsed: isStarting ? millisOf(0) : null },
+      ...{ typical: null, startsIn: null, retryAfterSeconds: 3 },
+      ...this.view,
+    };
+  }
+
+  watch(changed: () => void): () => void {
+    this.watchers.add(changed);
+    return () => void this.watchers.delete(changed);
+  }
+
+  /** It is in this state from now on, and whoever watches is told. */
+  become(state: AgentStateName, view: Partial<Outlook> = {}): void {
+    this.current = state;
+    this.view = view;
+    for (const changed of [...this.watchers]) changed();
   }
 
   want(cause: WakeCause): Refused | null {

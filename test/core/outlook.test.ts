@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { AgentState } from '../../src/core/agent/state.ts';
+import { outlookOf } from '../../src/core/outlook.ts';
+import { millisOf } from '../../src/std/time.ts';
+import { degraded, draining, EARLIER, LATER, NOW, POLICY, ready, sleeping, starting, stopping } from './lifecycle-parts.ts';
+
+const of = (state: AgentState, reason: 'exited' | null = null) => outlookOf(state, reason, NOW, POLICY, millisOf(4000));
+
+test('an agent is coming while it starts, and while a start follows without anybody asking again', () => {
+  const coming: readonly AgentState[] = [
+    starting(),
+    sleeping({ wake: 'request', notBefore: LATER }),
+    degraded({ wake: 'api', notBefore: LATER }),
+    stopping({ wake: 'request' }),
+    stopping({ next: 'restart' }),
+    draining({ reason: 'restart' }),
+  ];
+  const not: readonly AgentState[] = [sleeping(), degraded(), stopping(), draining({ reason: 'admin' }), ready()];
+  expect(coming.filter((state) => !of(state).isComing).map(({ name }) => name)).toEqual([]);
+  expect(not.filter((state) => of(state).isComing).map(({ name }) => name)).toEqual([]);
+});
+
+test('a start under way tells how long it has taken; what holds it up is no failure yet', () => {
+  expect(of(starting({ since: EARLIER }), 'exited')).toMatchObject({ elapsed: 10_000, typical: 4000, reason: null });
+  expect(of(stopping(), 'exited')).toMatchObject({ elapsed: null, reason: 'exited' });
+});
+
+test('a wake that is remembered tells when its start follows; without one nothing does', () => {
+  expect(of(sleeping({ wake: 'request', notBefore: LATER })).startsIn).toBe(10_000);
+  expect(of(degraded({ wake: 'request', notBefore: LATER })).startsIn).toBe(10_000);
+  expect(of(sleeping({ wake: 'request', notBefore: EARLIER })).startsIn).toBeNull();
+  expect(of(sleeping({ notBefore: LATER })).startsIn).toBeNull();
+  // Its deadline is for the order to stop, and says nothing of the start.
+  expect(of(stopping({ wake: 'request', deadline: LATER })).startsIn).toBeNull();
+});
