@@ -53,6 +53,14 @@ export const FORMATS: Readonly<Record<string, Format>> = {
       return url.ok ? null : url.failure;
     },
   },
+  title: {
+    is: (text) => text.trim() !== '' && text.length <= 100 && !/\p{Cc}/u.test(text),
+    says: 'one line of 1 to 100 characters',
+  },
+  colour: {
+    is: (text) => /^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(text),
+    says: 'a colour in quotes such as "#0a7" or "#00aa77"',
+  },
   path: {
     is: (text) => text !== '',
     says: 'a path',

@@ -72,6 +72,31 @@ export const IdleConfig = Type.Object(
 );
 export type IdleConfig = Static<typeof IdleConfig>;
 
+/** Calm enough for anybody's logo. */
+export const ACCENT = '#3a6ea5';
+
+export const PageConfig = Type.Object(
+  {
+    title: nullable(
+      Type.String({ format: 'title' }),
+      'What the waiting page calls the agent; by default its name in this file, so give one where that name is not for strangers',
+    ),
+    logo: nullable(
+      path('A file'),
+      'Picture above it: SVG, PNG, JPEG, WebP or GIF of at most 64 KB, read when the config is. Where it cannot be had the log says so, and the page does without',
+    ),
+    // Without null on purpose: `accent: #0a7` without quotes is a comment to YAML, and would be taken for "none" in silence.
+    accent: Type.String({
+      format: 'colour',
+      default: ACCENT,
+      description:
+        'Colour of the progress bar, in quotes: `"#0a7"` or `"#00aa77"`. Made lighter or darker where it would not be seen',
+    }),
+  },
+  strict,
+);
+export type PageConfig = Static<typeof PageConfig>;
+
 export const AGENT_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
 export const VARIABLE_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
 
@@ -117,6 +142,7 @@ export const AgentConfig = Type.Object(
     }),
     health: Type.Object(HealthConfig.properties, { ...strict, default: {}, description: 'How to tell that it is well' }),
     idle: Type.Object(IdleConfig.properties, { ...strict, default: {}, description: 'When it sleeps' }),
+    page: Type.Object(PageConfig.properties, { ...strict, default: {}, description: 'How its waiting page looks' }),
     domains: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'Hostnames it may register' }),
     token_file: nullable(path('A file'), 'File with its token; by default it is derived from the secret'),
   },

@@ -11,6 +11,9 @@ export interface OwnAnswer {
 // RFC 9110 section 15.5.6 wants the methods that are served; agents may serve more, but CONNECT and TRACE never are.
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
+/** What may decide between the waiting page and a problem: a 503 that says less would let a cache mix the two up. */
+export const VARY = 'Accept, Sec-Fetch-Mode, Sec-Fetch-Dest';
+
 /** `no-store`: whatever it says is true now and may be wrong in a second, and caches keep a 404 by themselves. */
 function answerOf(
   status: number,
@@ -20,22 +23,27 @@ function answerOf(
   retryAfterSeconds: number | null,
 ): OwnAnswer {
   const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'Cache-Control', 'no-store'];
+  if (status === 503) headers.push('Vary', VARY);
   headers.push('X-Request-Id', requestId);
   if (retryAfterSeconds !== null) headers.push('Retry-After', String(retryAfterSeconds));
   return { status, headers, body };
 }
 
-/** A problem as `application/problem+json` (RFC 9457). Nothing of the request but its id is repeated in it. */
+/**
+ * A problem as `application/problem+json` (RFC 9457). Nothing of the request but its id is repeated in it. `allow`: the
+ * methods that are served there, for a 405.
+ */
 export function problemAnswer(
   code: ProblemCode,
   requestId: string,
   detail?: string,
   retryAfterSeconds: number | null = null,
+  allow: string = ALLOW,
 ): OwnAnswer {
   const { status } = PROBLEMS[code];
   const body = JSON.stringify(problemBody(code, requestId, detail));
   const answer = answerOf(status, 'application/problem+json', body, requestId, retryAfterSeconds);
-  return status === 405 ? { ...answer, headers: [...answer.headers, 'Allow', ALLOW] } : answer;
+  return status === 405 ? { ...answer, headers: [...answer.headers, 'Allow', allow] } : answer;
 }
 
 export function jsonAnswer(

@@ -303,6 +303,19 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'how a waiting page looks',
+    "agents:\n  a:\n    hostname: a\n    process: { command: [x] }\n    page:\n      title: ' '\n      accent: #0a7\n      logo: ''\n" +
+      `  b: { hostname: b, process: { command: [x] }, page: { title: "${'x'.repeat(101)}", accent: '#12345', icon: x } }\n`,
+    [
+      'o.yaml:6:14: agents.a.page.title must be one line of 1 to 100 characters or null, not " "',
+      'o.yaml:7:15: agents.a.page.accent must be a colour in quotes such as "#0a7" or "#00aa77", not null',
+      'o.yaml:8:13: agents.a.page.logo must be a path or null, not ""',
+      expect.stringMatching(/^o\.yaml:9:63: agents\.b\.page\.title must be one line of 1 to 100 characters or null/) as string,
+      'o.yaml:9:176: agents.b.page.accent must be a colour in quotes such as "#0a7" or "#00aa77", not "#12345"',
+      expect.stringMatching(/^o\.yaml:9:187: agents\.b\.page\.icon is not a known key/) as string,
+    ],
+  ],
+  [
     'a sleep key of a later version',
     'agents:\n  a: { hostname: a, on_sleeping: hold, process: { command: [x] } }\n',
     [expect.stringMatching(/^o\.yaml:2:21: agents\.a\.on_sleeping is not a known key; the nearest known one is \w+$/) as string],

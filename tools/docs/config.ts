@@ -85,6 +85,8 @@ const FORMATS: Readonly<Record<string, string>> = {
   cidr: 'CIDR, `loopback` or `private`',
   'host-pattern': 'hostname or `*.suffix`',
   'http-url': 'http URL',
+  title: 'text of at most 100 characters',
+  colour: '`#rgb` or `#rrggbb`',
 };
 
 function typeOf(schema: Schema): string {
