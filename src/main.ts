@@ -21,6 +21,7 @@ import { acquireLock } from './sqlite/lock.ts';
 import { openStore } from './sqlite/store.ts';
 import { type Outcome, done, failed } from './std/outcome.ts';
 import { elapsed, millisOf } from './std/time.ts';
+import { Brands } from './system/brands.ts';
 import { accessSocket, listenAddress, urlHost } from './system/addresses.ts';
 import { systemClock } from './system/clock.ts';
 import { dieOfViolations } from './system/fatal.ts';
@@ -115,7 +116,10 @@ async function run(configFile: string): Promise<number> {
     ownPorts,
     forgotten: (agent) => publicServer.forgetAgent(agent),
   });
+  const brands = new Brands(log);
+  brands.learn(config);
   const publicServer = new PublicServer({
+    brandOf: (agent) => brands.of(agent),
     traffic: fleet,
     upstream: new UndiciUpstream({ clock, limits: config.limits }),
     limits: config.limits,
@@ -135,7 +139,10 @@ async function run(configFile: string): Promise<number> {
       metrics,
       tokens: { isAdmin: (token) => sameToken(token, admin.value), agentOf: (token) => tokens.whose(token) },
       load: (current) => reload(loaded, current, tokens),
-      taken: (next) => takeOver(next, publicServer, log),
+      taken: (next) => {
+        brands.learn(next);
+        takeOver(next, publicServer, log);
+      },
       agentFromBody: (body, current) => agentFromBody(body, current, loaded.directory),
     },
     config,

@@ -62,7 +62,7 @@ export const PROBLEMS = {
   'config-invalid': p(422, 'The config file has mistakes; nothing was changed', 'Mend every complaint listed.', 'Run `reveille check FILE` before you reload.'),
   'route-limit': p(429, 'Too many hostnames are registered', 'Remove a route, or let it expire.', 'See what registers them: `reveille routes`.'),
   'not-ready': p(503, 'The daemon is not ready', 'Try again in a moment.', 'See the detail, and `reveille status`.'),
-  'reader-limit': p(503, 'Too many readers of the event stream', 'Close another reader first.', 'See who reads /admin/events.'),
+  'reader-limit': p(503, 'Too many readers of this stream', 'Close another reader first, or come back later.', 'See who reads /admin/events, or the /.reveille/state of an agent.'),
   'wake-timeout': p(504, 'The agent did not become ready', 'See why with `reveille agent <name>`, then ask again; a start that is under way goes on.', 'See the problem of the agent: `reveille agent <name>`.'),
   'internal-error': p(500, 'The daemon made a mistake', 'Try again later.', 'Report the log line that has this request id.'),
   'state-failed': p(500, 'The daemon could not write to its state_dir; nothing was changed', 'Try again later.', 'Free disk space or mend the permissions of state_dir.'),

@@ -1,7 +1,9 @@
+import type { Outlook } from '../core/outlook.ts';
 import type { AgentStateName } from '../contract/events.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Destination, Traffic, Work } from '../runtime/traffic.ts';
 import type { RequestHead } from './head.ts';
+import { OWN_PATHS, STATE_PATH } from './state-stream.ts';
 
 /** What becomes of one request or upgrade. `agent` is null where none was found. */
 export type Decision =
@@ -10,6 +12,8 @@ export type Decision =
       readonly agent: string | null;
       readonly problem: ProblemCode;
       readonly retryAfterSeconds: number | null;
+      /** Methods that are served there, with a 405. */
+      readonly allow?: string;
     }
   | {
       readonly kind: 'answer';
@@ -18,6 +22,9 @@ export type Decision =
       readonly json: Readonly<Record<string, string>>;
       readonly retryAfterSeconds: number | null;
     }
+  /** The waiting page, for a person who looks at it. */
+  | { readonly kind: 'page'; readonly agent: string; readonly outlook: Outlook }
+  | { readonly kind: 'state-stream'; readonly agent: string; readonly destination: Destination }
   | { readonly kind: 'proxy'; readonly agent: string; readonly work: Work };
 
 // `frozen` belongs here too once it exists: a frozen agent is woken by the request itself.
@@ -38,6 +45,7 @@ export function admit(
   const destination = traffic.lookup(head.host);
   if (destination === null) return refuse(null, 'unknown-host', null);
   const { agent } = destination;
+  if (head.path.startsWith(OWN_PATHS)) return ownPath(head, kind, destination);
   const own = destination.configured ? ownAnswer(head, destination) : null;
   if (own !== null) return own;
   const admission = destination.admit(kind, cut);
@@ -57,12 +65,22 @@ export function admit(
   }
 }
 
-const refuse = (agent: string | null, problem: ProblemCode, retryAfterSeconds: number | null): Decision => ({
+type Refuse = Extract<Decision, { readonly kind: 'refuse' }>;
+
+const refuse = (agent: string | null, problem: ProblemCode, retryAfterSeconds: number | null): Refuse => ({
   kind: 'refuse',
   agent,
   problem,
   retryAfterSeconds,
 });
+
+/** Below /.reveille/ the daemon answers alone, on every hostname, and whatever the state. */
+function ownPath(head: RequestHead, kind: 'request' | 'upgrade', destination: Destination): Decision {
+  const { agent } = destination;
+  if (head.path !== STATE_PATH || kind === 'upgrade') return refuse(agent, 'not-found', null);
+  if (head.method !== 'GET') return { ...refuse(agent, 'method-not-allowed', null), allow: 'GET' };
+  return { kind: 'state-stream', agent, destination };
+}
 
 /** The two paths of a configured hostname that the daemon keeps for itself. Neither counts as work; only the second wakes. */
 function ownAnswer(head: RequestHead, destination: Destination): Decision | null {

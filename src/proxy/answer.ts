@@ -73,6 +73,15 @@ export class Answer {
     process.nextTick(flushHead, this);
   }
 
+  /** The daemon's own answer, which goes on: the head, sent at once. */
+  open(headers: readonly string[]): void {
+    this.headFlushed = true;
+    this.status = 200;
+    if (this.front.draining) this.response.shouldKeepAlive = false;
+    this.response.writeHead(200, [...headers]);
+    this.response.flushHeaders();
+  }
+
   flushHead(): void {
     if (this.headFlushed) return;
     this.headFlushed = true;

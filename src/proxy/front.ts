@@ -1,6 +1,8 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Traffic } from '../runtime/traffic.ts';
+import type { Brand } from './page/brand.ts';
+import type { StateReaders } from './state-readers.ts';
 import type { TrustedPeers } from './client-address.ts';
 import type { Figures } from './figures.ts';
 import type { PulseSource } from './pulse.ts';
@@ -14,6 +16,9 @@ export interface Front {
   readonly upstream: Upstream;
   readonly figures: Figures;
   readonly pulses: PulseSource;
+  readonly stateReaders: StateReaders;
+  /** How the agent's waiting page looks. */
+  readonly brandOf: (agent: string) => Brand;
   readonly limits: Limits;
   readonly peers: TrustedPeers;
   readonly logRequests: 'all' | 'errors' | 'none';

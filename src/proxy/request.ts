@@ -13,9 +13,12 @@ import type { AgentFigures } from './figures.ts';
 import type { Front } from './front.ts';
 import { readHead, type RequestHead } from './head.ts';
 import { listOf, RESPONSE_FIELDS, sift } from './headers.ts';
+import { waitingPage } from './page/waiting-page.ts';
 import type { Watched } from './pulse.ts';
 import { headBytes, jsonAnswer, type OwnAnswer, problemAnswer } from './refusal.ts';
 import { logRequest } from './request-log.ts';
+import { READERS_RETRY_SECONDS } from './state-readers.ts';
+import { StateStream } from './state-stream.ts';
 import { Tunnel, type TunnelWatcher } from './tunnel.ts';
 import type { UpgradeWait } from './upgrade.ts';
 import type { Caller, Forwarding, UpstreamProblem } from './upstream/upstream.ts';
@@ -25,6 +28,7 @@ interface Refusing {
   readonly close: boolean;
   readonly detail?: string | undefined;
   readonly retryAfterSeconds?: number | null;
+  readonly allow?: string | undefined;
 }
 
 /**
@@ -46,6 +50,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   private body: RequestBody | null = null;
   private forwarding: Forwarding | null = null;
   private tunnel: Tunnel | null = null;
+  private stream: StateStream | null = null;
   private problem: ProblemCode | null = null;
   private detail: string | null = null;
   private isOver = false;
@@ -95,13 +100,22 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
 
   private follow(head: RequestHead, decision: Decision): void {
     this.agent = decision.agent;
-    if (decision.agent !== null) this.figures = this.front.figures.of(decision.agent);
+    // A stream is no request that was served: it would count its hours as the time an answer took.
+    if (decision.agent !== null && decision.kind !== 'state-stream') this.figures = this.front.figures.of(decision.agent);
     switch (decision.kind) {
       case 'refuse':
-        this.refuse(decision.problem, { close: false, retryAfterSeconds: decision.retryAfterSeconds });
+        this.refuse(decision.problem, { ...decision, close: false });
         break;
       case 'answer':
         this.send(jsonAnswer(decision.status, decision.json, this.requestId, decision.retryAfterSeconds), false);
+        break;
+      case 'page':
+        this.send(waitingPage(this.front.brandOf(decision.agent), decision.outlook, this.requestId), false);
+        break;
+      case 'state-stream':
+        if (this.front.stateReaders.enter(decision.agent))
+          this.stream = new StateStream(this.front, this.answer, decision.destination, this.requestId);
+        else this.refuse('reader-limit', { close: false, retryAfterSeconds: READERS_RETRY_SECONDS });
         break;
       case 'proxy':
         this.work = decision.work;
@@ -264,6 +278,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   /** Limits of time, all of them looked at here. */
   pulse(now: Instant): void {
     if (this.tunnel !== null) return;
+    this.stream?.pulse(now);
     const { body_idle } = this.front.limits;
     if (this.firstByteDue !== null && now >= this.firstByteDue) {
       this.forwarding?.abort();
@@ -293,7 +308,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   private refuse(problem: ProblemCode, how: Refusing): void {
     this.problem = problem;
     this.front.figures.refused(problem);
-    this.send(problemAnswer(problem, this.requestId, how.detail, how.retryAfterSeconds ?? null), how.close);
+    this.send(problemAnswer(problem, this.requestId, how.detail, how.retryAfterSeconds ?? null, how.allow), how.close);
   }
 
   private send(answer: OwnAnswer, close: boolean): void {
@@ -305,6 +320,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
 
   drain(): void {
     if (this.tunnel !== null) this.tunnel.goAway();
+    else if (this.stream !== null) this.stream.end();
     else this.answer.beLast();
   }
 
@@ -319,6 +335,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
     const now = front.clock.now();
     front.pulses.forget(this);
     this.work?.end();
+    this.stream?.close();
     if (this.tunnel === null) this.figures?.ended(elapsed(this.startedAt, now));
     if (this.upgrade === null && !request.complete && !connection.socket.destroyed) {
       request.resume();

@@ -15,8 +15,10 @@ import { Figures } from './figures.ts';
 import type { Front } from './front.ts';
 import { wantsWebSocket } from './head.ts';
 import { REQUEST_FIELDS, sift } from './headers.ts';
+import type { Brand } from './page/brand.ts';
 import { PulseSource, type Watched } from './pulse.ts';
 import { Exchange } from './request.ts';
+import { StateReaders } from './state-readers.ts';
 import { UpgradeWait } from './upgrade.ts';
 import type { Limits, Upstream } from './upstream/upstream.ts';
 
@@ -43,6 +45,8 @@ export interface PublicServerOptions {
   /** CIDRs, addresses, and the words `loopback` and `private`. */
   readonly trustedProxies: readonly string[];
   readonly logRequests: 'all' | 'errors' | 'none';
+  /** How an agent's waiting page looks. Asked anew for each. */
+  readonly brandOf: (agent: string) => Brand;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -63,6 +67,8 @@ export class PublicServer implements Front {
   readonly upstream: Upstream;
   readonly figures: Figures;
   readonly pulses: PulseSource;
+  readonly stateReaders = new StateReaders();
+  readonly brandOf: (agent: string) => Brand;
   limits: Limits;
   peers: TrustedPeers;
   logRequests: 'all' | 'errors' | 'none';
@@ -81,6 +87,7 @@ export class PublicServer implements Front {
     this.upstream = options.upstream;
     this.figures = new Figures(options.metrics);
     this.pulses = new PulseSource(options.clock);
+    this.brandOf = options.brandOf;
     this.limits = options.limits;
     this.peers = new TrustedPeers(options.trustedProxies);
     this.logRequests = options.logRequests;

@@ -44,7 +44,7 @@ export class Bench {
     options: {
       readonly script?: (connection: RawConnection, index: number) => void;
       readonly limits?: Partial<Limits>;
-    } & Partial<Pick<PublicServerOptions, 'trustedProxies' | 'logRequests'>> = {},
+    } & Partial<Pick<PublicServerOptions, 'trustedProxies' | 'logRequests' | 'brandOf'>> = {},
   ): Promise<Bench> {
     const bench = new Bench(options.script ?? answering(OK));
     await bench.backend.open();
@@ -56,6 +56,7 @@ export class Bench {
       upstream: bench.upstream,
       limits,
       trustedProxies: options.trustedProxies ?? [],
+      brandOf: options.brandOf ?? ((agent) => ({ title: agent, logo: null, accent: '#3a6ea5' })),
       logRequests: options.logRequests ?? 'all',
       clock: bench.clock,
       log: bench.log,
