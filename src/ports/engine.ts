@@ -27,6 +27,11 @@ export interface Task {
   readonly source?: string;
   /** Whether its node is the one that leads the cluster; always true where there is only one node. */
   readonly onLeader: boolean;
+  /**
+   * Its processes are stopped where they are, by {@link Engine.freeze}, or under Swarm by somebody else too; known of this node
+   * only. Its address still takes connections, which nobody answers.
+   */
+  readonly frozen: boolean;
 }
 
 /**
@@ -126,16 +131,37 @@ export interface Engine {
   observe(agent: string): Promise<Observation>;
   /**
    * Resolves once the order is taken; what becomes of it is observed, and an order that changes nothing is followed by an
-   * observation too. 0 ends all tasks, gracefully first. A new task never starts in a slot whose old task is still there.
+   * observation too. 0 ends all tasks, gracefully first, and frozen ones like the others. A new task never starts in a slot whose old task is still there.
    * `refused`: it cannot be started as it stands (no such command, no such directory, state_dir cannot be written); nothing
    * was changed. What fails only in the attempt is not a rejection but an observation.
    */
   scale(agent: string, replicas: number): Promise<void>;
   /**
-   * Ends exactly this task; one that is ending already is left to it. One fewer is wanted afterwards, unless `replace`.
+   * Ends exactly this task, frozen or not; one that is ending already is left to it. One fewer is wanted afterwards, unless `replace`.
    * `last-task`: no other task goes on, and it was not to be replaced.
    */
   endTask(agent: string, taskId: string, options: { readonly replace: boolean }): Promise<void>;
+  /**
+   * Stops every running task of the agent where it is, or none: memory is kept, CPU is not used, whoever connects waits. What
+   * could not be stopped leads to the thaw of what was. Tasks that are being made or are ending are left alone, and later ones
+   * are not frozen. Freezing what is frozen changes nothing. Whatever comes of it, an observation follows.
+   *
+   * Process: SIGSTOP to the process group (kill(2), signal(7)); resolves once the kernel shows the group's leader as stopped
+   * (proc_pid_stat(5)). What has left the group by setsid(2) is not stopped. Swarm: the freezer of the container's cgroup, by
+   * ContainerPause (POST /containers/{id}/pause, https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container);
+   * a pause of what is paused is answered 409 and is no mistake. Swarm itself does not react: the task stays `running`.
+   *
+   * `task-elsewhere`: a container is not on the node whose engine we speak to, and nothing was frozen. `refused`: the engine
+   * will not do it, whenever it is asked. `unavailable`: it could not be done now. Orders to one agent are carried out in
+   * order, so a thaw that follows a freeze always has the last word.
+   */
+  freeze(agent: string): Promise<void>;
+  /**
+   * Lets every task of the agent go on, those that somebody else froze too. What is not frozen and what is gone is no mistake;
+   * an observation follows. SIGCONT, or ContainerUnpause (POST /containers/{id}/unpause), which answers 500 "is not paused"
+   * where there was nothing to do. `unavailable`, `refused`: some may still be frozen, and an observation tells which.
+   */
+  thaw(agent: string): Promise<void>;
   /**
    * Asked before a health check of a task counts for the first time: is it the task that listens at its address? Only an
    * engine whose tasks share an address with the rest of the machine has this. `stranger`: somebody else has taken the port;

@@ -39,6 +39,8 @@ export class ProcessAgent {
   private owed = 0;
   private lastExit: string | null = null;
   private whenGone: (() => void)[] = [];
+  /** The last freeze or thaw: the next one waits for it, or a late freeze would stop what was told to go on. */
+  private frost: Promise<unknown> = Promise.resolve();
 
   constructor(workload: Workload, ground: AgentGround) {
     this.name = workload.agent;
@@ -93,6 +95,25 @@ export class ProcessAgent {
     return 'ending';
   }
 
+  /** All tasks that run, or none. Resolves with null, or with why it was none. */
+  freeze(): Promise<string | null> {
+    return this.inTurn(async () => {
+      const tasks = this.tasks.filter(({ state }) => state === 'running');
+      const failures = await Promise.all(tasks.map((task) => task.freeze()));
+      const failure = failures.find((each) => each !== null) ?? null;
+      if (failure !== null) for (const task of tasks) task.thaw();
+      this.changed();
+      return failure;
+    });
+  }
+
+  thaw(): Promise<void> {
+    return this.inTurn(async () => {
+      for (const task of this.tasks) task.thaw();
+      this.changed();
+    });
+  }
+
   /** As the port has it; `unknown` where the kernel cannot be asked. */
   checkListener(taskId: string): Listener | 'unknown' {
     const task = this.tasks.find((each) => each.id === taskId);
@@ -121,6 +142,12 @@ export class ProcessAgent {
       converging: live.some((task) => task.state === 'starting') || this.wanted - this.abandoned > live.length,
       lastExit: this.lastExit,
     };
+  }
+
+  private inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.frost.then(act);
+    this.frost = turn;
+    return turn;
   }
 
   private live(): readonly ProcessTask[] {

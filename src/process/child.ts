@@ -9,7 +9,7 @@ import { Ending } from './ending.ts';
 import type { Program } from './environment.ts';
 import { Output } from './output.ts';
 import { type Holder, holderOf } from './listener.ts';
-import { type ProcessFacts, carries, groupExists, listProcesses, procIsThere, readProcess } from './proc.ts';
+import { type ProcessFacts, carries, groupExists, listProcesses, procIsThere, readProcess, signal } from './proc.ts';
 
 /**
  * One process of an agent and everything it has started. It leads a group of its own; descendants that have left the group
@@ -34,6 +34,10 @@ export interface ChildWatcher {
 
 /** How long a descendant that keeps the pipes open may hold up the news that the leader has ended. */
 const LAST_WORDS_MS = 200;
+/** A stop is seen after a tenth of a millisecond; who waits for its disk is stopped once that has answered. */
+const STOP_LOOK_FIRST_MS = 1;
+const STOP_LOOK_MAX_MS = 20;
+const STOP_WITHIN_MS = 1000;
 
 export class Child {
   readonly pid: number;
@@ -118,6 +122,30 @@ export class Child {
     this.ending.begin(grace);
   }
 
+  /**
+   * SIGSTOP to the whole group, in one signal: a member that is just forking is caught with its child. Resolves once the leader
+   * has stopped or ended, with null; or with why it has not, though it may still. What has left the group goes on.
+   */
+  async stop(): Promise<string | null> {
+    // Nobody else may have the group of a leader that has ended, but nothing of it is to be kept either.
+    if (this.reason !== null) return null;
+    signal(-this.pid, 'SIGSTOP');
+    if (!procIsThere()) return null;
+    let lookMs = STOP_LOOK_FIRST_MS;
+    for (const limit = after(this.clock.now(), millisOf(STOP_WITHIN_MS)); !this.isStopped();) {
+      const next = after(this.clock.now(), millisOf(lookMs));
+      if (next > limit) return `process ${this.pid} does not stop: it waits for its disk, or is not ours to signal`;
+      await new Promise<void>((resolve) => void this.clock.alarm(next, resolve));
+      lookMs = Math.min(lookMs * 2, STOP_LOOK_MAX_MS);
+    }
+    return null;
+  }
+
+  /** Takes back {@link stop}. */
+  goOn(): void {
+    if (this.reason === null) signal(-this.pid, 'SIGCONT');
+  }
+
   /** Whether it is this process, or one that it has started, that would take a connection to this address. */
   holds({ host, port }: Address): Holder {
     return holderOf(host, port, () => this.family());
@@ -142,6 +170,12 @@ export class Child {
       });
       this.ending.look();
     });
+  }
+
+  private isStopped(): boolean {
+    if (this.reason !== null) return true;
+    const leader = readProcess(this.pid);
+    return leader === null || leader.stopped || !leader.live;
   }
 
   private tell(): void {

@@ -146,6 +146,15 @@ export class ProcessEngine implements Engine {
     if (result === 'last-task') throw new EngineError(result, `${taskId} is the last task of ${name}`);
   }
 
+  async freeze(name: string): Promise<void> {
+    const failure = await this.declared(name).freeze();
+    if (failure !== null) throw new EngineError('unavailable', `${name} cannot be frozen: ${failure}`);
+  }
+
+  async thaw(name: string): Promise<void> {
+    await this.declared(name).thaw();
+  }
+
   checkListener(name: string, taskId: string): Listener {
     const listener = this.agents.get(name)?.checkListener(taskId) ?? 'nobody';
     if (listener !== 'unknown') return listener;

@@ -14,6 +14,8 @@ export interface ProcessFacts {
   readonly start: string;
   /** False for a zombie: it holds its pid and answers kill(pid, 0), but there is nothing left to end. */
   readonly live: boolean;
+  /** SIGSTOP or a debugger has stopped it. */
+  readonly stopped: boolean;
 }
 
 /** /proc/PID/stat (proc_pid_stat(5)); null when it is not that. */
@@ -26,7 +28,14 @@ export function parseStat(text: string): ProcessFacts | null {
   // Field 22 is the start time; `rest` begins with field 6.
   const start = rest[16];
   if (close < 0 || !Number.isInteger(pid) || start === undefined) return null;
-  return { pid, group: Number(group), parent: Number(parent), start, live: state !== 'Z' && state !== 'X' };
+  return {
+    pid,
+    group: Number(group),
+    parent: Number(parent),
+    start,
+    live: state !== 'Z' && state !== 'X',
+    stopped: state === 'T' || state === 't',
+  };
 }
 
 /** Null: there is no such process, or no /proc. */

@@ -49,6 +49,8 @@ export class ProcessTask {
   state: Task['state'] = 'starting';
   /** Null until the child was started. */
   runningSince: Instant | null = null;
+  /** Told to stop where it is, and not to go on since. Written here alone. */
+  frozen = false;
   private readonly workload: Workload;
   private readonly ground: TaskGround;
   private readonly watcher: TaskWatcher;
@@ -70,8 +72,8 @@ export class ProcessTask {
   }
 
   view(): Task {
-    const { id, slot, name, state, address, startedAt } = this;
-    return { id, slot, name, node: hostname(), state, address, startedAt, onLeader: true };
+    const { id, slot, name, state, address, startedAt, frozen } = this;
+    return { id, slot, name, node: hostname(), state, address, startedAt, onLeader: true, frozen };
   }
 
   /** It is going to be ended; it still serves what it has. */
@@ -82,8 +84,24 @@ export class ProcessTask {
   /** Ends it now: SIGTERM, and SIGKILL after `grace`. Called again, the shorter grace counts. */
   end(grace: Millis): void {
     this.state = 'ending';
+    // Who is told to end is told to go on as well.
+    this.frozen = false;
     // Without a child it is about to be started: launch() sees the state and gives up.
     this.child?.end(grace);
+  }
+
+  /** Stops it where it is. Resolves with null, also when it is being ended by now; or with why it is not stopped yet. */
+  async freeze(): Promise<string | null> {
+    const { child } = this;
+    assert(child !== null && this.state === 'running', 'a task that runs has a child');
+    this.frozen = true;
+    const failure = await child.stop();
+    return this.told() ? null : failure;
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    this.child?.goOn();
   }
 
   /**
@@ -100,6 +118,7 @@ export class ProcessTask {
     if (this.told()) return;
     this.state = 'ending';
     this.log.warn('task is ended', { reason });
+    this.frozen = false;
     this.watcher.exited(reason);
     this.child?.end(this.ground.stopGrace);
   }
@@ -157,6 +176,7 @@ export class ProcessTask {
     return Child.launch(launch, this.ground.clock, this.log, this.ground.stopGrace, {
       exited: (reason) => {
         this.log.info('task ended', { reason, asked: this.told() });
+        this.frozen = false;
         if (this.told()) return;
         this.state = 'ending';
         this.watcher.exited(reason);

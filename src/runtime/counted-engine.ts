@@ -39,6 +39,14 @@ export class CountedEngine implements Engine {
     return this.count('end-task', this.engine.endTask(agent, taskId, options));
   }
 
+  freeze(agent: string): Promise<void> {
+    return this.count('freeze', this.engine.freeze(agent));
+  }
+
+  thaw(agent: string): Promise<void> {
+    return this.count('thaw', this.engine.thaw(agent));
+  }
+
   /** Not counted: it is no call, but a look at this machine. */
   checkListener(agent: string, taskId: string): Listener {
     return this.engine.checkListener?.(agent, taskId) ?? 'task';

@@ -108,6 +108,14 @@ export class SwarmEngine implements Engine {
     return this.declared(name).endTask(taskId, options.replace);
   }
 
+  async freeze(): Promise<void> {
+    throw new EngineError('refused', 'this engine does not freeze yet');
+  }
+
+  async thaw(): Promise<void> {
+    // Nothing is ever frozen.
+  }
+
   async close(): Promise<void> {
     this.phase = 'closed';
     this.disarmResync();

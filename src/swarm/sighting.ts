@@ -179,6 +179,7 @@ function shownTask(task: ApiTask, live: boolean, knowledge: Knowledge): Task {
     startedAt: parseRfc3339(task.CreatedAt ?? '') ?? wallTimeOf(0),
     ...(own === null ? {} : { source: own }),
     onLeader: node?.ManagerStatus?.Leader ?? false,
+    frozen: false,
   };
 }
 

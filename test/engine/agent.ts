@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 
-/** The agent that the contract suite runs as a real process: tells its environment, and ends when it is told to. */
+/** The agent that the contract suite runs as a real process: tells its environment, works and ends when it is told to. */
+const spin = (): void => void setImmediate(spin);
 const server = createServer((request, response) => {
   if (request.url === '/exit') {
     response.end(() => {
@@ -8,6 +9,7 @@ const server = createServer((request, response) => {
     });
     return;
   }
+  if (request.url === '/spin') spin();
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(process.env));
 });

@@ -1,43 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Engine, Observation, Task, Workload } from '../../src/ports/engine.ts';
+import type { Engine } from '../../src/ports/engine.ts';
 import type { RecordingWatcher } from '../support/recording-watcher.ts';
+import { freezingContract } from './freezing-contract.ts';
+import { type EngineHarness, type EngineTraits, castOf, ids, only, slot } from './harness.ts';
 
 /**
  * What every Engine promises, as the doc comments of src/ports/engine.ts have it. The fake runs through it on a simulated
  * clock, the process engine with real children and the Swarm engine with real services: a fake that can lie is deleted.
  */
-export interface EngineHarness {
-  readonly engine: Engine;
-  readonly watcher: RecordingWatcher;
-  readonly workload: (agent: string, policy?: Workload['policy'], replicas?: number) => Workload;
-  /**
-   * The same, deployed so that the engine brings another task for one that ended by itself. To be asked for only where the
-   * engine leaves that to the deployment; one that decides by itself takes no notice.
-   */
-  readonly replacing?: (agent: string) => Workload;
-  /** Resolves as soon as `holds`. The fake's harness lets time pass for it, the others wait to be told. */
-  until(holds: () => boolean): Promise<void>;
-  /** Awaits a call that may take time. */
-  settled(call: Promise<void>): Promise<void>;
-  /** Makes a running task end by itself, with exit code 7. */
-  exit(agent: string, task: Task): Promise<void>;
-  /** Embedded engines: declares and starts an agent that does not listen, and takes the port of its task. */
-  readonly estranged?: (agent: string) => Promise<Task>;
-  /** What a running task finds in its environment. Null: there is no real task that could be asked. */
-  readonly environment: ((task: Task) => Promise<Readonly<Record<string, string>>>) | null;
-  /** Milliseconds as the engine counts them. */
-  now(): number;
-  dispose(): Promise<void>;
-}
-
-export interface EngineTraits {
-  /** It runs tasks itself: it asks the watcher to drain, sizes always-on agents, and waits until a slot is empty. */
-  readonly embedded: boolean;
-  /** How long the first and the second restart of an always-on agent wait, at least. */
-  readonly restartsAfterMs: readonly [number, number];
-  readonly hasEnvironment: boolean;
-}
-
 export function engineContract(name: string, traits: EngineTraits, makeHarness: () => Promise<EngineHarness>): void {
   describe(`${name} keeps the engine contract`, () => {
     let harness: EngineHarness;
@@ -50,48 +20,7 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
     });
     afterEach(() => harness.dispose());
 
-    const seen = (agent: string): Observation => {
-      const latest = watcher.latest(agent);
-      expect(latest, `${agent} was observed`).not.toBeNull();
-      return latest!;
-    };
-    /** Waits for an observation of the agent that satisfies `holds`, and returns it. */
-    const observed = async (agent: string, holds: (observation: Observation) => boolean): Promise<Observation> => {
-      const isSeen = (): boolean => {
-        const latest = watcher.latest(agent);
-        return latest !== null && holds(latest);
-      };
-      await harness.until(isSeen);
-      return seen(agent);
-    };
-    const running = (agent: string, count: number): Promise<Observation> =>
-      observed(
-        agent,
-        ({ tasks, wanted }) =>
-          wanted === count && tasks.length === count && tasks.every((task) => task.state === 'running' && task.address !== null),
-      );
-    const gone = (agent: string): Promise<Observation> =>
-      observed(agent, ({ tasks, wanted }) => wanted === 0 && tasks.length === 0);
-    const awake = async (
-      agent: string,
-      count = 1,
-      deploy: (agent: string) => Workload = harness.workload,
-    ): Promise<readonly Task[]> => {
-      await engine.open(watcher);
-      engine.declare(deploy(agent));
-      await engine.scale(agent, count);
-      return (await running(agent, count)).tasks;
-    };
-    const ids = (tasks: readonly Task[]): string[] => tasks.map(({ id }) => id);
-    const only = (tasks: readonly Task[]): Task => {
-      expect(tasks).toHaveLength(1);
-      return tasks[0]!;
-    };
-    const slot = (tasks: readonly Task[], wanted: number): Task => {
-      const task = tasks.find((each) => each.slot === wanted);
-      expect(task, `slot ${wanted}`).toBeDefined();
-      return task!;
-    };
+    const { seen, observed, running, gone, awake } = castOf(() => harness);
 
     test('a declared on-demand agent is observed asleep, and nothing is started', async () => {
       await engine.open(watcher);
@@ -318,6 +247,8 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
       expect((await engine.observe('kai')).tasks).toEqual(kai);
     });
 
+    if (traits.freezes) freezingContract(traits, () => harness);
+
     test('the watcher is never told from within a call', async () => {
       await engine.open(watcher);
       const told = (): number => watcher.observations.length + watcher.told.length + watcher.drained.length;
@@ -328,6 +259,7 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
         () => engine.scale('kai', 2),
         () => engine.observe('kai'),
         () => engine.scale('kai', 1),
+        () => (traits.freezes ? void harness.settled(engine.freeze('kai')) : undefined),
       ];
       for (const call of calls) {
         const before = told();

@@ -3,12 +3,13 @@ import type { Workload } from '../../src/ports/engine.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 import { RecordingWatcher } from '../support/recording-watcher.ts';
 import { SimClock } from '../support/sim-clock.ts';
-import { type EngineHarness, engineContract } from './contract.ts';
+import { engineContract } from './contract.ts';
+import type { EngineHarness } from './harness.ts';
 
 for (const name of ['process', 'swarm'] as const) {
   engineContract(
     `the fake engine as ${name}`,
-    { embedded: name === 'process', restartsAfterMs: [1000, 2000], hasEnvironment: false },
+    { embedded: name === 'process', restartsAfterMs: [1000, 2000], hasEnvironment: false, freezes: true },
     async (): Promise<EngineHarness> => {
       const clock = new SimClock();
       const engine = new FakeEngine(clock, { name });
@@ -48,6 +49,7 @@ for (const name of ['process', 'swarm'] as const) {
           engine.exit(agent, 'exit code 7', { taskId: task.id });
         },
         environment: null,
+        outside: null,
         now: () => clock.now(),
         dispose: async () => undefined,
       };

@@ -128,6 +128,64 @@ describe('the fake engine on script', () => {
     expect(watcher.drained).toEqual([]);
   });
 
+  test('freezes and thaws in the scripted time, one after the other, and nobody but who runs', async () => {
+    const { clock, engine, watcher } = await opened({ freezeMs: 5, thawMs: 8 });
+    await engine.scale('kai', 1);
+    const early = engine.freeze('kai');
+    await clock.advance(400);
+    await early;
+    expect(watcher.latest('kai')?.tasks[0]).toMatchObject({ state: 'running', frozen: false });
+    const from = clock.now();
+    const settled: string[] = [];
+    for (const call of ['freeze', 'thaw'] as const)
+      void engine[call]('kai').then(() => settled.push(`${call} ${clock.now() - from}`));
+    await clock.advance(5);
+    expect(engine.truth('kai').tasks[0]?.frozen).toBe(true);
+    await clock.advance(8);
+    expect(watcher.latest('kai')?.tasks[0]?.frozen).toBe(false);
+    expect(settled).toEqual(['freeze 5', 'thaw 13']);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a scripted failure or silence freezes nothing, thaws nothing, and leaves the next call alone', async () => {
+    const { clock, engine, watcher } = await opened({ freezeMs: 0, thawMs: 0 });
+    await engine.scale('kai', 1);
+    await clock.advance(400);
+    for (const code of ['task-elsewhere', 'refused', 'unavailable'] as const) {
+      engine.failNext('freeze', code);
+      await expect(engine.freeze('kai')).rejects.toMatchObject({ name: 'EngineError', code });
+    }
+    expect(engine.truth('kai').tasks[0]?.frozen).toBe(false);
+    await engine.freeze('kai');
+    engine.hangNext('thaw');
+    const hung = expect(engine.thaw('kai')).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.advance(9999);
+    expect(engine.truth('kai').tasks[0]?.frozen).toBe(true);
+    await clock.advance(1);
+    await hung;
+    expect(watcher.latest('kai')?.tasks[0]?.frozen).toBe(true);
+    await engine.thaw('kai');
+    expect(engine.truth('kai').tasks[0]?.frozen).toBe(false);
+  });
+
+  test('somebody else freezes and thaws it, and it stays frozen while its daemon is away', async () => {
+    const { clock, engine } = await opened({ name: 'swarm' });
+    expect(() => engine.freezeByHand('kai', true)).toThrow('script: kai has a task that can be frozen');
+    await engine.scale('kai', 1);
+    await clock.advance(400);
+    engine.freezeByHand('kai', true);
+    engine.orphan();
+    const watcher = new RecordingWatcher();
+    await engine.open(watcher);
+    engine.declare(kai);
+    await clock.settle();
+    expect(watcher.latest('kai')?.tasks).toMatchObject([{ state: 'running', frozen: true }]);
+    engine.freezeByHand('kai', false);
+    await clock.settle();
+    expect(watcher.latest('kai')?.tasks[0]?.frozen).toBe(false);
+    expect(() => engine.freezeByHand('kai', false)).toThrow('script: kai has a task that can be thawed');
+  });
+
   test('using it against the port is a violation', async () => {
     const engine = new FakeEngine(new SimClock());
     expect(() => engine.declare(kai)).toThrow('opened before it is used');
@@ -135,6 +193,7 @@ describe('the fake engine on script', () => {
     await engine.open(new RecordingWatcher());
     await expect(engine.open(new RecordingWatcher())).rejects.toThrow('opened once');
     await expect(engine.scale('kai', 1)).rejects.toThrow('declared before it is used');
+    await expect(engine.freeze('kai')).rejects.toThrow('declared before it is used');
     expect(() => engine.exit('kai')).toThrow('agent kai is declared');
   });
 });

@@ -6,7 +6,8 @@ import { output, script, workload } from './rig.ts';
 
 /**
  * The smallest daemon: it runs one agent on the state_dir it is given, says which processes there are, and waits to be
- * killed. The agent has a child in its group and one that has left it; none of them ends on SIGTERM.
+ * killed. The agent has a child in its group and one that has left it; none of them ends on SIGTERM. With a second argument
+ * its agent is another one, frozen by then, which ends on SIGTERM and leaves a file of that name.
  */
 const STAY = `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000);`;
 const FAMILY = `
@@ -18,7 +19,12 @@ const FAMILY = `
   for (const each of family) each.stdout.once('data', () => (up += 1) === 2 && console.log('pids', process.pid, ...family.map((each) => each.pid)));
 `;
 
-const stateDir = process.argv[2] ?? '';
+const [, , stateDir = '', farewell] = process.argv;
+const POLITE = `
+  process.on('SIGTERM', () => { require('node:fs').writeFileSync(${JSON.stringify(farewell)}, ''); process.exit(0); });
+  setInterval(() => undefined, 1000);
+  console.log('pids', process.pid);
+`;
 const log = new RecordingLog();
 const engine = new ProcessEngine({
   clock: new ScaledClock(),
@@ -29,7 +35,8 @@ const engine = new ProcessEngine({
   reservedPorts: () => ({ own: new Set(), fixed: new Set() }),
 });
 await engine.open(new RecordingWatcher());
-engine.declare(workload(script(FAMILY)));
+engine.declare(workload(script(farewell === undefined ? FAMILY : POLITE)));
 await engine.scale('kai', 1);
-const [, leader, inGroup, apart] = (await output(log, 'pids ')).split(' ').map(Number);
+const [, leader, inGroup = leader, apart = leader] = (await output(log, 'pids ')).split(' ').map(Number);
+if (farewell !== undefined) await engine.freeze('kai');
 process.stdout.write(`${JSON.stringify({ leader, inGroup, apart, guardian: engine.guardianPid })}\n`);

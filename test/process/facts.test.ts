@@ -11,10 +11,11 @@ import { ScaledClock } from '../support/scaled-clock.ts';
 describe('what the kernel says of processes', () => {
   test('a name with brackets and spaces does not shift the fields', () => {
     const rest = '7 7 7 0 -1 4194304 90 0 0 0 0 0 0 0 20 0 1 0 123456 2500000 200';
-    const facts = { pid: 42, parent: 7, group: 7, start: '123456', live: true };
+    const facts = { pid: 42, parent: 7, group: 7, start: '123456', live: true, stopped: false };
     expect(parseStat(`42 (node) S ${rest}`)).toEqual(facts);
     expect(parseStat(`42 (a) R 1 (b) S ${rest}`)).toEqual(facts);
     expect(parseStat(`42 (gone) Z ${rest}`)).toEqual({ ...facts, live: false });
+    for (const state of ['T', 't']) expect(parseStat(`42 (held) ${state} ${rest}`)).toEqual({ ...facts, stopped: true });
     expect(parseStat('')).toBeNull();
     expect(parseStat('42 (node) S 7')).toBeNull();
   });

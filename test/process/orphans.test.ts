@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -29,8 +29,11 @@ function rig(options: RigOptions = {}): Rig {
   return made;
 }
 
-async function daemon(stateDir: string): Promise<{ readonly process: ChildProcess; readonly family: Family }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'daemon.ts'), stateDir], {
+async function daemon(
+  stateDir: string,
+  ...more: readonly string[]
+): Promise<{ readonly process: ChildProcess; readonly family: Family }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'daemon.ts'), stateDir, ...more], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -93,6 +96,29 @@ describe('no orphan is left', () => {
     expect(new Set(lines.map(({ facts }) => facts['pid']))).toEqual(new Set([family.leader, family.inGroup, family.apart]));
     expect(lines.find(({ facts }) => facts['pid'] === family.leader)?.facts).toMatchObject({ agent: 'kai' });
     expect(JSON.parse(readFileSync(join(stateDir, RECORD_FILE), 'utf8'))).toMatchObject({ tasks: [] });
+  });
+
+  test('K: a frozen agent whose daemon is killed is ended by the guardian, and gets to say goodbye', async () => {
+    const { stateDir } = rig();
+    const farewell = join(stateDir, 'farewell');
+    const { process: child, family } = await daemon(stateDir, farewell);
+    expect(readProcess(family.leader)?.stopped).toBe(true);
+    await killed(child);
+    await gone(family.leader, family.guardian);
+    expect(existsSync(farewell)).toBe(true);
+  });
+
+  test('K: a frozen agent whose daemon and guardian are killed is ended by the next start, and gets to say goodbye', async () => {
+    const { stateDir } = rig();
+    const farewell = join(stateDir, 'farewell');
+    const { process: child, family } = await daemon(stateDir, farewell);
+    process.kill(family.guardian, 'SIGKILL');
+    await gone(family.guardian);
+    await killed(child);
+    expect(readProcess(family.leader)?.stopped).toBe(true);
+    const next = rig({ stateDir });
+    await next.engine.open(next.watcher);
+    expect([alive(family.leader), existsSync(farewell)]).toEqual([false, true]);
   });
 
   test('K: a process that only has the pid of a recorded one is not touched', async () => {

@@ -12,9 +12,12 @@ export interface FakeEngineOptions {
   readonly restartMs?: number;
   /** Every call settles this much later. 0: in a microtask. */
   readonly answerMs?: number;
+  /** How long a freeze takes, and a thaw. */
+  readonly freezeMs?: number;
+  readonly thawMs?: number;
 }
 
-export type CallName = 'open' | 'declare' | 'release' | 'observe' | 'scale' | 'endTask' | 'close';
+export type CallName = 'open' | 'declare' | 'release' | 'observe' | 'scale' | 'endTask' | 'freeze' | 'thaw' | 'close';
 
 export interface RecordedCall {
   readonly at: Instant;
@@ -54,6 +57,7 @@ export interface FakeTask {
   state: Task['state'];
   /** Told to end, but the watcher is still asked to drain it. */
   draining: boolean;
+  frozen: boolean;
 }
 
 export interface FakeAgent {
@@ -74,6 +78,8 @@ export interface FakeAgent {
   obstacle: string | null;
   scripts: ScriptedStart[];
   released: boolean;
+  /** The last freeze or thaw; the next one waits for it. */
+  frost: Promise<unknown>;
 }
 
 export function newAgent(workload: Workload): FakeAgent {
@@ -90,6 +96,7 @@ export function newAgent(workload: Workload): FakeAgent {
     obstacle: null,
     scripts: [],
     released: false,
+    frost: Promise.resolve(),
   };
 }
 
@@ -111,6 +118,7 @@ export function observationOf(engine: 'process' | 'swarm', agent: FakeAgent): Ob
         startedAt: task.startedAt,
         ...(engine === 'swarm' ? { source: task.address.host } : {}),
         onLeader: true,
+        frozen: task.frozen,
       })),
     converging: starting || agent.wanted - agent.abandoned > live,
     lastExit: agent.lastExit,

@@ -8,21 +8,19 @@ import {
   type Workload,
 } from '../../src/ports/engine.ts';
 import { assert } from '../../src/std/assert.ts';
-import { after, millisOf } from '../../src/std/time.ts';
 import {
   type CallName,
   type FakeAgent,
   type FakeEngineOptions,
-  type FakeTask,
   type RecordedCall,
   type ScriptedStart,
   newAgent,
   observationOf,
   recordedCall,
 } from './fake-agent.ts';
+import { FakeAnswers } from './fake-answers.ts';
 import { FakeNews } from './fake-news.ts';
-
-const RESTART_MAX_MS = 300_000;
+import { FakeTasks } from './fake-tasks.ts';
 
 /**
  * An engine without processes: stateful, slow on the clock it is given, failing on script. It passes the same contract suite
@@ -33,29 +31,45 @@ export class FakeEngine implements Engine {
   readonly name: 'process' | 'swarm';
   /** Every call in order, with its instant. */
   readonly calls: RecordedCall[] = [];
-  /** Starts into a slot whose old task was still there, as Swarm does them. 0 unless the runtime did not wait. */
-  overlaps = 0;
   news: FakeNews;
   private readonly clock: Clock;
-  private readonly startMs: number;
-  private readonly stopMs: number;
-  private readonly restartMs: number;
   private readonly answerMs: number;
+  private readonly freezeMs: number;
+  private readonly thawMs: number;
   private readonly agents = new Map<string, FakeAgent>();
-  private readonly failures = new Map<CallName, EngineError[]>();
+  private readonly answers: FakeAnswers;
+  private readonly tasks: FakeTasks;
   private watcher: EngineWatcher | null = null;
   private phase: 'new' | 'open' | 'closed' = 'new';
   private connected = true;
-  private serial = 0;
 
   constructor(clock: Clock, options: FakeEngineOptions = {}) {
     this.clock = clock;
     this.name = options.name ?? 'process';
-    this.startMs = options.startMs ?? 400;
-    this.stopMs = options.stopMs ?? 3000;
-    this.restartMs = options.restartMs ?? 1000;
     this.answerMs = options.answerMs ?? 0;
+    this.freezeMs = options.freezeMs ?? 7;
+    this.thawMs = options.thawMs ?? 7;
+    this.answers = new FakeAnswers(clock);
     this.news = this.freshNews();
+    this.tasks = new FakeTasks(this.name, options, {
+      clock,
+      isOpen: () => this.phase === 'open',
+      changed: (agent) => this.publish(agent),
+      restarted: (agent) => {
+        if (this.connected) this.news.later(() => this.told().restarted(agent.name));
+      },
+      drain: (agent, task) =>
+        new Promise((resolve) =>
+          this.news.later(() => {
+            if (agent.tasks.includes(task)) resolve(this.told().drain(agent.name, task.id));
+          }),
+        ),
+    });
+  }
+
+  /** Starts into a slot whose old task was still there, as Swarm does them. 0 unless the runtime did not wait. */
+  get overlaps(): number {
+    return this.tasks.overlaps;
   }
 
   // The port.
@@ -83,7 +97,7 @@ export class FakeEngine implements Engine {
     const anew = known === undefined || (changed && this.name === 'process');
     agent.workload = workload;
     agent.released = false;
-    if (workload.policy === 'always-on') this.order(agent, anew ? workload.replicas : agent.wanted);
+    if (workload.policy === 'always-on') this.tasks.order(agent, anew ? workload.replicas : agent.wanted);
     else this.publish(agent);
   }
 
@@ -94,7 +108,7 @@ export class FakeEngine implements Engine {
     agent.released = true;
     // The service stays as it is, and is found so when it is declared again.
     if (this.name === 'swarm') return;
-    this.order(agent, 0);
+    this.tasks.order(agent, 0);
     // It may be declared again meanwhile; then it stays.
     await this.until(() => agent.tasks.length === 0);
     if (isReleased(agent)) this.agents.delete(name);
@@ -113,7 +127,7 @@ export class FakeEngine implements Engine {
     const agent = this.declared(name);
     await this.answer('scale');
     if (agent.obstacle !== null) throw new EngineError('refused', agent.obstacle);
-    this.order(agent, replicas);
+    this.tasks.order(agent, replicas);
   }
 
   async endTask(name: string, taskId: string, options: { readonly replace: boolean }): Promise<void> {
@@ -125,10 +139,23 @@ export class FakeEngine implements Engine {
     if (task.state === 'ending') return;
     const others = agent.tasks.filter((each) => each !== task && each.state !== 'ending');
     if (others.length === 0 && !options.replace) throw new EngineError('last-task', `${taskId} is the last task of ${name}`);
-    if (!options.replace) agent.wanted -= 1;
-    this.end(agent, task, true);
-    this.reconcile(agent);
-    this.publish(agent);
+    this.tasks.endOne(agent, task, options.replace);
+  }
+
+  async freeze(name: string): Promise<void> {
+    this.record('freeze', { agent: name });
+    const agent = this.declared(name);
+    await this.inTurn(agent, 'freeze', () => {
+      for (const task of agent.tasks) if (task.state === 'running') task.frozen = true;
+    });
+  }
+
+  async thaw(name: string): Promise<void> {
+    this.record('thaw', { agent: name });
+    const agent = this.declared(name);
+    await this.inTurn(agent, 'thaw', () => {
+      for (const task of agent.tasks) task.frozen = false;
+    });
   }
 
   checkListener(name: string, taskId: string): Listener {
@@ -137,9 +164,7 @@ export class FakeEngine implements Engine {
     const task = agent?.tasks.find((each) => each.id === taskId);
     if (agent === undefined || task?.state !== 'running') return 'nobody';
     if (task.script.stranger !== true) return 'task';
-    this.giveUp(agent, task, `port ${task.address.port} was taken by another process`);
-    this.leave(agent, task, this.stopMs);
-    this.publish(agent);
+    this.tasks.fail(agent, task, `port ${task.address.port} was taken by another process`);
     return 'stranger';
   }
 
@@ -148,11 +173,7 @@ export class FakeEngine implements Engine {
     assert(this.phase !== 'new', 'an engine is opened before it is closed');
     this.phase = 'closed';
     if (this.name === 'swarm') return;
-    for (const agent of this.agents.values()) {
-      agent.wanted = 0;
-      agent.waiting = [];
-      for (const task of agent.tasks) this.leave(agent, task, Math.min(graceMs, this.stopMs));
-    }
+    for (const agent of this.agents.values()) this.tasks.endAll(agent, graceMs);
     await this.until(() => [...this.agents.values()].every((agent) => agent.tasks.length === 0));
   }
 
@@ -160,7 +181,12 @@ export class FakeEngine implements Engine {
 
   /** The next call of this name rejects, before it changes anything. */
   failNext(call: CallName, code: EngineError['code'] = 'unavailable', detail = 'as scripted'): void {
-    this.failures.set(call, [...(this.failures.get(call) ?? []), new EngineError(code, detail)]);
+    this.answers.fail(call, code, detail);
+  }
+
+  /** The next call of this name is not answered, changes nothing, and rejects at the engine's own limit of 10 s. */
+  hangNext(call: CallName): void {
+    this.answers.hang(call);
   }
 
   /** Tells what becomes of the next start of this agent; several are used up in order. */
@@ -173,14 +199,7 @@ export class FakeEngine implements Engine {
    * replaces it; by default it does for always-on agents and while other tasks go on.
    */
   exit(name: string, reason = 'exit code 1', options: { readonly taskId?: string; readonly converging?: boolean } = {}): void {
-    const agent = this.known(name);
-    const candidates = agent.tasks.filter((each) => each.state !== 'ending').sort((a, b) => a.slot - b.slot);
-    const task = options.taskId === undefined ? candidates[0] : agent.tasks.find((each) => each.id === options.taskId);
-    assert(task !== undefined, `script: ${name} has a task that can exit`);
-    agent.tasks = agent.tasks.filter((each) => each !== task);
-    if (task.state !== 'ending') this.giveUp(agent, task, reason, options.converging);
-    this.reconcile(agent);
-    this.publish(agent);
+    this.tasks.exit(this.known(name), reason, options);
   }
 
   /**
@@ -211,7 +230,16 @@ export class FakeEngine implements Engine {
 
   /** Somebody else scales the agent, as with `docker service scale`. */
   scaleByHand(name: string, replicas: number): void {
-    this.order(this.known(name), replicas);
+    this.tasks.order(this.known(name), replicas);
+  }
+
+  /** Somebody else stops what runs of it, as with `docker pause`, or lets it go on. */
+  freezeByHand(name: string, frozen: boolean): void {
+    const agent = this.known(name);
+    const tasks = agent.tasks.filter((task) => task.state === 'running' && task.frozen !== frozen);
+    assert(tasks.length > 0, `script: ${name} has a task that can be ${frozen ? 'frozen' : 'thawed'}`);
+    for (const task of tasks) task.frozen = frozen;
+    this.publish(agent);
   }
 
   /** From now on it cannot be run, for this reason; null: it can again. `gone`: what there was of it is gone too. */
@@ -235,115 +263,6 @@ export class FakeEngine implements Engine {
 
   // How it works.
 
-  private order(agent: FakeAgent, replicas: number): void {
-    agent.wanted = replicas;
-    agent.abandoned = 0;
-    agent.lastExit = null;
-    agent.waiting = [];
-    agent.restarts = 0;
-    this.reconcile(agent);
-    this.publish(agent);
-  }
-
-  private reconcile(agent: FakeAgent): void {
-    const live = agent.tasks.filter((each) => each.state !== 'ending');
-    let missing = agent.wanted - agent.abandoned - live.length - agent.waiting.length;
-    for (; missing < 0 && agent.waiting.length > 0; missing += 1) agent.waiting.pop();
-    const surplus = live.sort((a, b) => b.slot - a.slot).slice(0, Math.max(0, -missing));
-    for (const task of surplus) this.end(agent, task, agent.wanted > 0);
-    if (agent.wanted === 0) for (const task of agent.tasks) if (task.draining) this.leave(agent, task, this.stopMs);
-    const held = new Set([...agent.tasks.filter((each) => each.state !== 'ending'), ...agent.waiting].map((each) => each.slot));
-    for (let slot = 1; missing > 0; slot += 1) {
-      if (held.has(slot)) continue;
-      missing -= 1;
-      const occupied = agent.tasks.some((each) => each.slot === slot);
-      if (occupied && this.name === 'swarm') this.overlaps += 1;
-      if (!occupied || this.name === 'swarm') this.start(agent, slot);
-    }
-  }
-
-  private start(agent: FakeAgent, slot: number): void {
-    const script = agent.scripts.shift() ?? {};
-    const number = (this.serial += 1);
-    const task: FakeTask = {
-      id: `task-${number}`,
-      slot,
-      startedAt: this.clock.wall(),
-      address: { host: '127.0.0.1', port: agent.workload.process?.port ?? 20_000 + (number % 10_000) },
-      script,
-      state: 'starting',
-      draining: false,
-    };
-    agent.tasks.push(task);
-    const restarted = agent.owed > 0;
-    if (restarted) {
-      agent.owed -= 1;
-      if (this.connected) this.news.later(() => this.told().restarted(agent.name));
-    }
-    this.at(script.startMs ?? this.startMs, () => {
-      if (task.state !== 'starting' || !agent.tasks.includes(task)) return;
-      task.state = 'running';
-      this.publish(agent);
-      if (script.exits !== undefined) this.exit(agent.name, script.exits, { taskId: task.id });
-    });
-  }
-
-  /** The task counts no more, for this reason: replaced, or not. */
-  private giveUp(agent: FakeAgent, task: FakeTask, reason: string, converging?: boolean): void {
-    task.state = 'ending';
-    agent.lastExit = reason;
-    const others = agent.tasks.filter((each) => each.state !== 'ending').length;
-    if (converging ?? (agent.workload.policy === 'always-on' || others > 0)) this.replace(agent, task.slot);
-    else {
-      agent.waiting = [];
-      agent.abandoned = agent.wanted - others;
-    }
-  }
-
-  private replace(agent: FakeAgent, slot: number): void {
-    const wait = Math.min(this.restartMs * 2 ** agent.restarts, RESTART_MAX_MS);
-    agent.restarts += 1;
-    const entry = { slot };
-    agent.waiting.push(entry);
-    this.at(wait, () => {
-      if (!agent.waiting.includes(entry)) return;
-      agent.waiting = agent.waiting.filter((each) => each !== entry);
-      agent.owed += 1;
-      this.reconcile(agent);
-      this.publish(agent);
-    });
-  }
-
-  /** Where work may still go on elsewhere in the agent, the process engine asks for the task to be drained first. */
-  private end(agent: FakeAgent, task: FakeTask, drainFirst: boolean): void {
-    task.state = 'ending';
-    task.draining = drainFirst && this.name === 'process';
-    if (!task.draining) {
-      this.leave(agent, task, this.stopMs);
-      return;
-    }
-    this.publish(agent);
-    this.news.later(() => {
-      if (!agent.tasks.includes(task)) return;
-      void this.told()
-        .drain(agent.name, task.id)
-        .then(() => {
-          this.leave(agent, task, this.stopMs);
-        });
-    });
-  }
-
-  private leave(agent: FakeAgent, task: FakeTask, ms: number): void {
-    task.state = 'ending';
-    task.draining = false;
-    this.at(ms, () => {
-      if (!agent.tasks.includes(task)) return;
-      agent.tasks = agent.tasks.filter((each) => each !== task);
-      if (this.phase === 'open') this.reconcile(agent);
-      this.publish(agent);
-    });
-  }
-
   private publish(agent: FakeAgent): void {
     const observation = observationOf(this.name, agent);
     if (this.phase !== 'open' || !this.connected) return;
@@ -358,20 +277,28 @@ export class FakeEngine implements Engine {
     return news;
   }
 
-  private at(ms: number, then: () => void): void {
-    this.clock.alarm(after(this.clock.now(), millisOf(ms)), then);
+  /** Freezes and thaws of one agent follow each other, and each is followed by an observation, whatever came of it. */
+  private inTurn(agent: FakeAgent, call: 'freeze' | 'thaw', change: () => void): Promise<void> {
+    const turn = agent.frost.then(async () => {
+      try {
+        await this.answer(call, call === 'freeze' ? this.freezeMs : this.thawMs);
+        change();
+      } finally {
+        this.publish(agent);
+      }
+    });
+    agent.frost = turn.catch(() => undefined);
+    return turn;
   }
 
-  private async answer(call: CallName): Promise<void> {
-    if (this.answerMs > 0) await new Promise<void>((resolve) => this.at(this.answerMs, resolve));
-    const failure = this.failures.get(call)?.shift();
-    if (failure !== undefined) throw failure;
+  private async answer(call: CallName, ms = this.answerMs): Promise<void> {
+    await this.answers.next(call, ms);
     if (!this.connected) throw new EngineError('unavailable', 'the engine cannot be reached');
     if (this.phase === 'closed') throw new EngineError('unavailable', 'the engine is closed');
   }
 
   private async until(holds: () => boolean): Promise<void> {
-    while (!holds()) await new Promise<void>((resolve) => this.at(10, resolve));
+    while (!holds()) await this.answers.pass(10);
   }
 
   private declared(name: string): FakeAgent {

@@ -95,6 +95,7 @@ describe('a task is shown', () => {
       address: null,
       startedAt: 0,
       onLeader: false,
+      frozen: false,
     });
   });
 
