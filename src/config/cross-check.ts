@@ -1,6 +1,8 @@
 import { parseBackend, parseHttpUrl } from '../contract/address.ts';
+import { parseRate } from '../contract/units.ts';
 import { checkHostnames } from './check-hostnames.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkIgnore } from './ignore.ts';
 import { isObject, type Loose, type LooseAgent, type LooseConfig, looseConfig, textOf, wholeOf } from './loose.ts';
 import type { Report } from './places.ts';
 
@@ -19,9 +21,25 @@ export function crossCheck(root: Loose, report: Report): void {
       "swarm.network must be an overlay of your own; tasks cannot be reached on Docker's ingress network",
     );
   }
+  checkIgnore(root['ignore'], '/ignore', report);
+  checkWakeLimits(root['wake_limits'], report);
   for (const agent of config.agents) checkAgent(agent, config, report);
   checkHostnames(config, report);
   checkPorts(config, report);
+}
+
+/** Only a limit that was written is spoken of: the default of the other one is cut by the lower total anyway. */
+function checkWakeLimits(limits: unknown, report: Report): void {
+  if (!isObject(limits)) return;
+  const perClient = parseRate(textOf(limits['per_client']) ?? '');
+  const total = parseRate(textOf(limits['total']) ?? '');
+  const pointer = '/wake_limits/per_client';
+  if (perClient === null || total === null || report.places.get(pointer) === undefined) return;
+  if (perClient.count / perClient.per <= total.count / total.per) return;
+  report.at(
+    pointer,
+    `${report.places.label(pointer)} must be at most wake_limits.total, which is ${textOf(limits['total'])}${report.places.butNot(pointer, limits['per_client'])}; raise the total, or lower this`,
+  );
 }
 
 /** What the process engine itself puts into the environment of a task (contract, section 4). */
@@ -69,6 +87,7 @@ function checkAgent(agent: LooseAgent, config: LooseConfig, report: Report): voi
     );
   }
   checkExpect(agent, report);
+  checkIgnore(raw['ignore'], `${pointer}/ignore`, report);
 }
 
 function checkBackend(agent: LooseAgent, config: LooseConfig, report: Report): void {

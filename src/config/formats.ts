@@ -1,8 +1,10 @@
+import { METHODS } from 'node:http';
 import { isAbsolute, resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { parseHttpUrl, parseListen } from '../contract/address.ts';
 import { parseHostname, parseWildcard } from '../contract/hostname.ts';
-import { formatDuration, parseDuration, parseSize } from '../contract/units.ts';
+import { formatDuration, parseDuration, parseRate, parseSize } from '../contract/units.ts';
+import { Pattern } from '../std/pattern.ts';
 import type { Millis } from '../std/time.ts';
 
 /**
@@ -20,6 +22,11 @@ export interface Format {
   /** The way back from `load`. */
   readonly unload?: (value: unknown) => string;
 }
+
+const PATH_CHARS_MAX = 1024;
+const BODY_BYTES_MAX = 4096;
+/** Answered by the daemon itself, whatever an agent would say. */
+const NEVER_SERVED: readonly string[] = ['CONNECT', 'TRACE'];
 
 export const FORMATS: Readonly<Record<string, Format>> = {
   duration: {
@@ -61,6 +68,42 @@ export const FORMATS: Readonly<Record<string, Format>> = {
     is: (text) => /^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(text),
     says: 'a colour in quotes such as "#0a7" or "#00aa77"',
   },
+  rate: {
+    is: (text) => parseRate(text) !== null,
+    says: 'a number per second, minute or hour such as 5/s, 60/m or 1000/h',
+    why: (text) => (/^0+\//.test(text) ? 'would refuse every wake; write null for no limit' : null),
+    load: parseRate,
+  },
+  method: {
+    is: isServedMethod,
+    says: 'a method such as GET, HEAD or POST',
+    why: (text) => {
+      if (NEVER_SERVED.includes(text.toUpperCase())) return 'is never served';
+      return isServedMethod(text.toUpperCase()) ? 'must be written in capitals' : 'is not a method that is known here';
+    },
+  },
+  'path-pattern': {
+    is: (text) => reasonAgainstPath(text) === null,
+    says: 'a path such as /robots.txt, or the beginning of one such as /probe/*',
+    why: reasonAgainstPath,
+  },
+  regex: {
+    is: (text) => Pattern.parse(text).ok,
+    says: 'a regular expression such as "bot|crawler"',
+    why: (text) => {
+      const pattern = Pattern.parse(text);
+      return pattern.ok ? null : pattern.failure;
+    },
+  },
+  'header-name': {
+    is: (text) => HEADER_NAME.test(text),
+    says: 'the name of a header line such as X-Purpose',
+  },
+  'answer-body': {
+    is: (text) => Buffer.byteLength(text) <= BODY_BYTES_MAX,
+    says: 'text of at most 4 KB',
+    why: (text) => `has ${Buffer.byteLength(text)} bytes`,
+  },
   path: {
     is: (text) => text !== '',
     says: 'a path',
@@ -74,4 +117,19 @@ function isCidr(text: string): boolean {
   const match = /^([^/%]+)(?:\/([0-9]{1,3}))?$/.exec(text);
   const version = isIP(match?.[1] ?? '');
   return version !== 0 && Number(match?.[2] ?? 0) <= (version === 4 ? 32 : 128);
+}
+
+/** RFC 9110 section 5.6.2, and a length that no name that is used comes near. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
+
+function isServedMethod(text: string): boolean {
+  return METHODS.includes(text) && !NEVER_SERVED.includes(text);
+}
+
+function reasonAgainstPath(text: string): string | null {
+  if (!text.startsWith('/')) return 'does not begin with /';
+  if (text.length > PATH_CHARS_MAX) return `is longer than ${PATH_CHARS_MAX} characters`;
+  if (/[?#]/.test(text)) return 'has a query or a fragment, and paths are compared without';
+  if (!/^[!-~]*$/.test(text)) return 'has characters that are percent-encoded in a request';
+  return text.slice(0, -1).includes('*') ? 'has a * that is not at its end' : null;
 }

@@ -4,8 +4,9 @@ import { done, failed, type Outcome } from '../std/outcome.ts';
 import { crossCheck } from './cross-check.ts';
 import { type Complaint, tidied } from './complaint.ts';
 import { mergeDefaults } from './defaults.ts';
-import { isObject } from './loose.ts';
-import { type Position, Report } from './places.ts';
+import { spreadSingles } from './ignore.ts';
+import { entriesOf, isObject } from './loose.ts';
+import { pointerTo, type Position, Report } from './places.ts';
 import { readText } from './read.ts';
 import { loaded, shapeOf } from './shape.ts';
 import { readTree } from './tree.ts';
@@ -47,6 +48,10 @@ export function configFromText(
   if (isObject(root)) {
     typeSubstituted(ConfigFile, root, report);
     mergeDefaults(root, tree.places);
+    spreadSingles(root['ignore'], '/ignore', tree.places);
+    for (const [name, agent] of entriesOf(root['agents'])) {
+      if (isObject(agent)) spreadSingles(agent['ignore'], `${pointerTo('/agents', name)}/ignore`, tree.places);
+    }
     validate(ConfigFile, root, report);
     crossCheck(root, report);
   } else if (tree.complaints.length === 0) {

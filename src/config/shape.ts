@@ -15,6 +15,7 @@ export interface Shape {
   readonly maximum?: number;
   readonly minLength?: number;
   readonly minItems?: number;
+  readonly maxItems?: number;
   readonly description?: string;
   readonly items?: Shape;
   readonly anyOf?: readonly Shape[];
@@ -43,6 +44,7 @@ export function expectation(shape: Shape): string {
   if (shape.format !== undefined) return FORMATS[shape.format]?.says ?? shape.format;
   if (shape.type === 'integer') return `a whole number from ${shape.minimum ?? 0} to ${shape.maximum ?? 'any'}`;
   if (shape.type === 'boolean') return 'true or false';
+  if (shape.type === 'array' && shape.maxItems !== undefined) return `a list of ${shape.minItems ?? 0} to ${shape.maxItems}`;
   if (shape.type === 'array') return (shape.minItems ?? 0) > 0 ? 'a list with something in it' : 'a list';
   if (shape.type === 'object') return 'a mapping';
   if (shape.type === 'null') return 'null';

@@ -61,6 +61,7 @@ function reportValue(error: ErrorObject, pointer: string, report: Report): void 
 
 /** YAML makes numbers and truth values of bare words; who wrote them for text sees nothing wrong. */
 function hintAgainst(shape: Shape, value: unknown): string {
+  if (shape.maxItems !== undefined && Array.isArray(value)) return ` of ${value.length}`;
   if (shape.type !== 'string' || (typeof value !== 'number' && typeof value !== 'boolean')) return '';
   // Quotes alone would not make a length of time of a number.
   return wouldFit(shape, String(value)) ? '; put it in quotes' : '';

@@ -1,6 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import type { Millis } from '../std/time.ts';
 import { POLICIES } from './events.ts';
+import type { Rate } from './units.ts';
 
 /**
  * The one schema of orchestrator.yaml. Defaults live here and nowhere else. What has a default is `required` all the same:
@@ -96,6 +97,67 @@ export const PageConfig = Type.Object(
   strict,
 );
 export type PageConfig = Static<typeof PageConfig>;
+const LIST_MAX = 100;
+/** In the file one of them may stand without the list. */
+const listOf = <T extends TSchema>(item: T, description: string) =>
+  Type.Array(item, { minItems: 1, maxItems: LIST_MAX, description });
+
+export const IgnoreRule = Type.Object(
+  {
+    path: Type.Optional(
+      listOf(
+        Type.String({ format: 'path-pattern' }),
+        'One or a list: a path without its query as it is sent, or its beginning and `*`',
+      ),
+    ),
+    method: Type.Optional(listOf(Type.String({ format: 'method' }), 'One or a list')),
+    user_agent: Type.Optional(
+      Type.String({
+        format: 'regex',
+        description: 'Regular expression that fits somewhere in User-Agent, in any case of letters',
+      }),
+    ),
+    header: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({ format: 'header-name', description: 'A header line that the agent is given' }),
+          value: nullable(Type.String({ format: 'regex' }), 'As user_agent, for its value; null: it is there'),
+        },
+        { ...strict, description: 'One header line' },
+      ),
+    ),
+    cidr: Type.Optional(listOf(Type.String({ format: 'cidr' }), "One or a list, for the client's address")),
+    answer: Type.Optional(
+      Type.Object(
+        {
+          status: Type.Integer({ minimum: 200, maximum: 599, default: 204, description: 'Its status code' }),
+          body: Type.String({ format: 'answer-body', default: '', description: 'Text, or a JSON object' }),
+        },
+        { ...strict, description: 'What is answered while the agent is not awake; left out: the 503 of a sleeping agent' },
+      ),
+    ),
+  },
+  { ...strict, description: 'Fits what fits all that it says' },
+);
+export type IgnoreRule = Static<typeof IgnoreRule>;
+
+const ignoreRules = (description: string) =>
+  Type.Array(IgnoreRule, { maxItems: LIST_MAX, default: [], description: `${description}, at most ${LIST_MAX}` });
+
+export const AgentIgnoreConfig = Type.Object(
+  {
+    defaults: nullable(
+      Type.Boolean(),
+      'Whether the default set counts for this agent; null: as in the `ignore` of the top level',
+    ),
+    rules: ignoreRules('Rules of this agent, looked at before those of the top level'),
+  },
+  strict,
+);
+export type AgentIgnoreConfig = Static<typeof AgentIgnoreConfig>;
+
+const rate = (fallback: string, description: string) =>
+  Type.Union([Type.Unsafe<Rate>({ type: 'string', format: 'rate' }), Type.Null()], { default: fallback, description });
 
 export const AGENT_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
 export const VARIABLE_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
@@ -143,6 +205,11 @@ export const AgentConfig = Type.Object(
     health: Type.Object(HealthConfig.properties, { ...strict, default: {}, description: 'How to tell that it is well' }),
     idle: Type.Object(IdleConfig.properties, { ...strict, default: {}, description: 'When it sleeps' }),
     page: Type.Object(PageConfig.properties, { ...strict, default: {}, description: 'How its waiting page looks' }),
+    ignore: Type.Object(AgentIgnoreConfig.properties, {
+      ...strict,
+      default: {},
+      description: 'Requests that neither wake it nor keep it awake',
+    }),
     domains: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'Hostnames it may register' }),
     token_file: nullable(path('A file'), 'File with its token; by default it is derived from the secret'),
   },
@@ -221,6 +288,23 @@ export const ConfigFile = Type.Object(
         upstream_idle: duration('4s', 'How long an idle connection to an agent is kept; shorter than the agent keeps its own'),
       },
       'Limits of the public port',
+    ),
+    ignore: section(
+      {
+        defaults: Type.Boolean({
+          default: true,
+          description: 'Whether the default set counts: uptime monitors, link previews, /robots.txt, /favicon.ico',
+        }),
+        rules: ignoreRules('Rules of all agents'),
+      },
+      'Requests that neither wake an agent nor keep it awake',
+    ),
+    wake_limits: section(
+      {
+        per_client: rate('60/m', 'Wakes that one client may cause, by address (IPv6: by /64); null: any number'),
+        total: rate('600/m', 'Wakes that all clients together may cause; null: any number'),
+      },
+      'How often clients may wake agents; requests to agents that are awake do not count',
     ),
     shutdown: section(
       { drain_timeout: duration('30s', 'Longest wait for open work when the daemon ends') },

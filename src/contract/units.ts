@@ -24,6 +24,20 @@ export function formatDuration(length: Millis): string {
   return length === 0 ? '0s' : `${length}ms`;
 }
 
+/** So many within a length of time. */
+export interface Rate {
+  /** At least 1. */
+  readonly count: number;
+  readonly per: Millis;
+}
+
+/** `60/m`, `5/s`, `1000/h`. Null when it is none of these, or allows nothing. */
+export function parseRate(text: string): Rate | null {
+  const match = /^([0-9]{1,6})\/(s|m|h)$/.exec(text);
+  const count = Number(match?.[1] ?? 0);
+  return count === 0 ? null : { count, per: millisOf(MS_PER[match?.[2] ?? ''] ?? Number.NaN) };
+}
+
 /** `8KB`, `1MB`, `2GB` in bytes (1024 based). Null when it is none of these. */
 export function parseSize(text: string): number | null {
   const match = /^([0-9]{1,9})(KB|MB|GB)$/.exec(text);

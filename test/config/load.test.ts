@@ -49,6 +49,8 @@ test('what is left out has the default of the contract', () => {
       keep_alive: 125_000,
       upstream_idle: 4000,
     },
+    ignore: { defaults: true, rules: [] },
+    wake_limits: { per_client: { count: 60, per: 60_000 }, total: { count: 600, per: 60_000 } },
     shutdown: { drain_timeout: 30_000 },
     defaults: expect.anything() as unknown,
     agents: null,
@@ -73,6 +75,7 @@ test('what is left out has the default of the contract', () => {
       intercept: true,
     },
     idle: { timeout: 1_800_000, drain_timeout: 30_000, wake_cooldown: 0, websocket: 'open', busy_max: 3_600_000 },
+    ignore: { defaults: null, rules: [] },
     domains: [],
     token_file: null,
   });

@@ -51,6 +51,9 @@ interface Section {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** What the entries of lists are, each shown once, by where it is shown. */
+const lists = new Map<Schema, string>();
+
 /** One section for this object, then one for each object in it. `path` ends in a dot, or is empty. */
 function sections(schema: Schema, path: string, title: string): readonly Section[] {
   const inner: Section[] = [];
@@ -64,7 +67,14 @@ function sections(schema: Schema, path: string, title: string): readonly Section
       inner.push(...sections(value, `${path}${key}.`, code(`${path}${key}`)));
       return [code(key), `a section, [below](#${anchor(`${path}${key}`)})`, value.default === undefined ? '' : 'as there', about(value)];
     }
-    return [code(key), typeOf(value), value.default === undefined ? required(schema, key) : code(JSON.stringify(value.default).replace(/^"|"$/g, '')), about(value)];
+    if (value.items?.properties !== undefined) {
+      const at = `${path}${key}[]`;
+      const shown = lists.get(value.items) ?? at;
+      if (shown === at) inner.push(...sections(value.items, `${at}.`, code(at)));
+      lists.set(value.items, shown);
+      return [code(key), `a list of sections, [below](#${anchor(shown)})`, code(JSON.stringify(value.default)), about(value)];
+    }
+    return [code(key), typeOf(value), value.default === undefined ? required(schema, key) : code(JSON.stringify(value.default).replace(/^"(.+)"$/, '$1')), about(value)];
   });
   return [{ title, about: path === '' ? '' : (schema.description ?? ''), rows }, ...inner];
 }
@@ -87,6 +97,12 @@ const FORMATS: Readonly<Record<string, string>> = {
   'http-url': 'http URL',
   title: 'text of at most 100 characters',
   colour: '`#rgb` or `#rrggbb`',
+  rate: 'rate such as `60/m`',
+  method: 'method',
+  'path-pattern': 'path or `beginning*`',
+  regex: 'regular expression',
+  'header-name': 'name of a header',
+  'answer-body': 'text of at most 4 KB',
 };
 
 function typeOf(schema: Schema): string {
