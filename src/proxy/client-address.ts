@@ -1,6 +1,6 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { parseHost } from '../contract/hostname.ts';
-import { assert } from '../std/assert.ts';
+import { AddressRanges } from './address-ranges.ts';
 import type { Sifted } from './headers.ts';
 
 /**
@@ -8,28 +8,17 @@ import type { Sifted } from './headers.ts';
  * proxy; from anybody else it is overwritten, not extended (RFC 7239 section 8.1, CVE-2026-3635).
  */
 export class TrustedPeers {
-  private readonly list = new BlockList();
+  private readonly ranges: AddressRanges;
 
-  /** `specs`: CIDRs, addresses, and the words `loopback` and `private`, as config has checked them. */
+  /** `specs`: as {@link AddressRanges} takes them. */
   constructor(specs: readonly string[]) {
-    for (const spec of specs.flatMap((one) => WORDS[one] ?? [one])) {
-      const [address = '', bits] = spec.split('/');
-      assert(isIP(address) !== 0, `trusted_proxies holds addresses: ${spec}`);
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-      this.list.addSubnet(address, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family);
-    }
+    this.ranges = new AddressRanges(specs);
   }
 
   trusts(address: string): boolean {
-    const version = isIP(address);
-    return version !== 0 && this.list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+    return this.ranges.test(address);
   }
 }
-
-const WORDS: Readonly<Record<string, readonly string[]>> = {
-  loopback: ['127.0.0.0/8', '::1/128'],
-  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
-};
 
 /** The other end of a client connection. `address` is null on a unix socket, whose peers are always trusted. */
 export interface Peer {
@@ -42,6 +31,15 @@ export function peerOf(remoteAddress: string | undefined, isLocal: boolean, peer
   if (isLocal || remoteAddress === undefined) return { address: null, trusted: isLocal };
   const address = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress)?.[1] ?? remoteAddress;
   return { address, trusted: peers.trusts(address) };
+}
+
+/**
+ * The address of who is calling, as far as a trusted proxy vouches for one. Null on the unix socket of path access: behind it
+ * stands the operator, and whatever address the operator's own proxy names.
+ */
+export function clientAddress(lines: Sifted, peer: Peer, peers: TrustedPeers): string | null {
+  if (peer.address === null || !peer.trusted) return peer.address;
+  return believedChain(lines, peers)[0] ?? peer.address;
 }
 
 /** Adds the lines that tell the agent who is calling and how. `lines.kept` must have been sifted already. */

@@ -24,6 +24,7 @@ export class Sifted {
   forwardedProto: string | null = null;
   forwardedHost: string | null = null;
   cloudflareClient: string | null = null;
+  userAgent: string | null = null;
   /** Bytes of all lines as `name: value CRLF`. */
   bytes = 0;
 }
@@ -55,6 +56,7 @@ export const REQUEST_FIELDS: Fields = new Map<string, Note>([
   ['x-forwarded-proto', 'forwardedProto'],
   ['x-forwarded-host', 'forwardedHost'],
   ['cf-connecting-ip', 'cloudflareClient'],
+  ['user-agent', 'userAgent'],
   ['x-real-ip', 'identity'],
   ['true-client-ip', 'identity'],
 ]);
@@ -78,7 +80,7 @@ export function sift(raw: readonly string[], fields: Fields, trusted: boolean): 
     } else if (note !== 'drop' && note !== 'identity') {
       const before = sifted[note];
       sifted[note] = before === null ? value : `${before}, ${value}`;
-      if (note === 'cloudflareClient' && trusted) sifted.kept.push(name, value);
+      if (note === 'userAgent' || (note === 'cloudflareClient' && trusted)) sifted.kept.push(name, value);
     }
   }
   if (connection !== null) dropNominated(sifted, connection);
