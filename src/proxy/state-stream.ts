@@ -76,7 +76,7 @@ export class StateStream {
     }
     const slow = slowIn(outlook);
     this.slowDue = slow === null ? null : after(this.front.clock.now(), slow);
-    this.send(`data: ${JSON.stringify(newsOf(outlook, this.front.brandOf(this.destination.agent).title))}\n\n`);
+    this.send(`data: ${JSON.stringify(newsOf(outlook))}\n\n`);
   }
 
   private send(text: string): void {
@@ -87,9 +87,9 @@ export class StateStream {
   }
 }
 
-function newsOf(outlook: Outlook, title: string): Readonly<Record<string, unknown>> {
+function newsOf(outlook: Outlook): Readonly<Record<string, unknown>> {
   const { state, reason, elapsed, typical, retryAfterSeconds } = outlook;
-  const { againSeconds, ...scene } = sceneOf(outlook, title);
+  const { againSeconds, ...scene } = sceneOf(outlook);
   return {
     state,
     ...(reason === null ? {} : { reason }),

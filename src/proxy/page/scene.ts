@@ -1,10 +1,8 @@
-import type { AgentProblemCode } from '../../contract/problems.ts';
 import type { Outlook, WaitReason } from '../../core/outlook.ts';
-import { assert } from '../../std/assert.ts';
 import type { Millis } from '../../std/time.ts';
 
 /**
- * What the waiting page says, in words for people who know nothing of daemons. Said here alone: the page gets later scenes
+ * What the waiting page says below the name of the agent, in words for people who know nothing of daemons. Said here alone: the page gets later scenes
  * ready-made with the state, so that its script has no words of its own that could say something else.
  */
 export interface Scene {
@@ -29,25 +27,20 @@ const UNKNOWN_SLOW_MS = 20_000;
 /** As names and not states: `frozen` is thawed by the request that the reload is. */
 const OPEN: ReadonlySet<string> = new Set(['ready', 'running', 'frozen']);
 
-/** `title`: as in the config, not escaped. */
-export function sceneOf(outlook: Outlook, title: string): Scene {
+export function sceneOf(outlook: Outlook): Scene {
   const { state, reason, isComing, startsIn, retryAfterSeconds } = outlook;
-  if (OPEN.has(state)) return { kind: 'open', heading: 'Ready', text: `Opening ${title}.`, bar: 'none', againSeconds: null };
-  if (state === 'starting') return starting(outlook, title);
-  if (reason === 'capacity' && isComing) {
-    return coming('Waiting for a free place', `As many are awake as fit. ${title} starts as soon as there is room.`);
-  }
+  if (OPEN.has(state)) return { kind: 'open', heading: 'Ready', text: 'It opens now.', bar: 'none', againSeconds: null };
+  if (state === 'starting') return starting(outlook);
+  if (reason === 'capacity' && isComing)
+    return coming('Waiting for a free place', `${FULL} It starts as soon as one of them goes to sleep.`);
   const againSeconds = isComing ? (startsIn === null ? null : Math.ceil(startsIn / 1000)) : retryAfterSeconds;
-  if (reason !== null && (againSeconds !== null || !isComing))
-    return { kind: 'halted', bar: 'none', againSeconds, ...WHY[reason](title) };
-  if (state === 'draining' && isComing) return coming('Restarting', `${title} is not well and is being restarted.`);
-  if (state === 'stopping' && isComing)
-    return coming('Waking up', `${title} is still stopping. It starts again as soon as it has.`);
-  if (isComing) return coming('Waking up', `${title} fell asleep a moment ago. It starts again in a moment.`);
-  if (state === 'stopping' || state === 'draining') {
-    return { kind: 'halted', heading: 'Going to sleep', text: `${title} is just being put to sleep.`, bar: 'none', againSeconds };
-  }
-  return { kind: 'idle', heading: 'Asleep', text: `${title} is asleep. This page wakes it.`, bar: 'none', againSeconds };
+  if (reason !== null && againSeconds !== null) return halted(WHY[reason], againSeconds);
+  if (state === 'draining' && isComing) return coming('Restarting', 'It was not well, and is started anew.');
+  if (state === 'stopping' && isComing) return coming('Waking up', 'It is still stopping, and starts again right after that.');
+  if (isComing) return coming('Waking up', 'It fell asleep a moment ago, and starts again in a moment.');
+  if (state === 'stopping' || state === 'draining')
+    return halted({ heading: 'Going to sleep', text: 'It is just being put to sleep.' }, retryAfterSeconds);
+  return { kind: 'idle', heading: 'Asleep', text: 'It is asleep. This page wakes it.', bar: 'none', againSeconds };
 }
 
 /** When a start that is under way becomes a slow one; null when it is one, or none is under way. */
@@ -57,45 +50,41 @@ export function slowIn({ elapsed, typical }: Outlook): Millis | null {
   return left > 0 ? (left as Millis) : null;
 }
 
-function starting(outlook: Outlook, title: string): Scene {
-  const { typical, elapsed } = outlook;
-  assert(elapsed !== null, 'a start that is under way has begun some time');
-  const usual = typical === null ? null : `It usually takes ${about(typical)}.`;
-  if (slowIn(outlook) === null) {
-    const text = `${title} is still starting. ${usual ?? 'How long that takes is not known yet.'}`;
-    return coming(usual === null ? 'Taking a while' : 'Taking longer than usual', text, outlook);
+function starting(outlook: Outlook): Scene {
+  const { typical } = outlook;
+  const bar = typical === null ? 'unknown' : 'measured';
+  if (slowIn(outlook) !== null) {
+    const length = typical === null ? 'How long a start takes is not known yet.' : `A start usually takes ${about(typical)}.`;
+    return { ...coming('Starting', `It was asleep. ${length}`), bar };
   }
-  return coming('Starting', `${title} was asleep and is starting. ${usual ?? 'How long that takes is not known yet.'}`, outlook);
-}
-
-function coming(heading: string, text: string, outlook: Outlook | null = null): Scene {
-  return { kind: 'coming', heading, text, bar: (outlook?.typical ?? null) === null ? 'unknown' : 'measured', againSeconds: null };
+  const text = 'It is still starting.';
+  return typical === null
+    ? { ...coming('Taking a while', text), bar }
+    : { ...coming('Taking longer than usual', `${text} A start usually takes ${about(typical)}.`), bar };
 }
 
 type Words = Pick<Scene, 'heading' | 'text'>;
 
-const FAILED = 'It did not start';
-const failed =
-  (why: string) =>
-  (title: string): Words => ({ heading: FAILED, text: `${title} ${why}` });
+const coming = (heading: string, text: string): Scene => ({ kind: 'coming', heading, text, bar: 'unknown', againSeconds: null });
+const halted = (words: Words, againSeconds: number): Scene => ({ kind: 'halted', ...words, bar: 'none', againSeconds });
+
+const failed = (text: string): Words => ({ heading: 'Did not start', text });
+const FULL = 'As many are awake as there is room for.';
 
 /** Nothing in here repeats a `detail`, and nothing tells how the agent is run. */
-const WHY: Readonly<Record<WaitReason, (title: string) => Words>> = {
-  'startup-timeout': failed('was started, but was not ready in time.'),
-  exited: failed('was started, but ended by itself.'),
-  'start-failed': failed('could not be started.'),
-  'stop-failed': failed('could not be stopped, and cannot be started anew before it is.'),
-  'health-failed': (title) => ({ heading: 'It is not well', text: `${title} runs, but does not answer as it should.` }),
-  'engine-unavailable': (title) => ({ heading: 'Out of reach', text: `What runs ${title} cannot be reached at the moment.` }),
-  'kept-asleep': (title) => ({ heading: 'Kept asleep', text: `Whoever runs ${title} keeps it asleep for now.` }),
-  capacity: (title) => ({ heading: 'No free place', text: `As many are awake as fit, and all are busy. ${title} has to wait.` }),
-  'wake-limit': (title) => ({ heading: 'One moment', text: `Too much was woken from your address. ${title} is woken later.` }),
-  'wake-limit-total': (title) => ({ heading: 'One moment', text: `Too much was woken at once. ${title} is woken later.` }),
-  'hold-queue-full': (title) => ({
-    heading: 'Many are waiting',
-    text: `More people wait for ${title} than it can let in at once.`,
-  }),
-} satisfies Record<AgentProblemCode | WaitReason, (title: string) => Words>;
+const WHY: Readonly<Record<WaitReason, Words>> = {
+  'startup-timeout': failed('It was started, but was not ready in time.'),
+  exited: failed('It was started, but ended by itself.'),
+  'start-failed': failed('It could not be started.'),
+  'stop-failed': failed('It could not be stopped, and is not started anew before it is.'),
+  'health-failed': { heading: 'Not well', text: 'It runs, but does not answer as it should.' },
+  'engine-unavailable': { heading: 'Out of reach', text: 'What runs it cannot be reached at the moment.' },
+  'kept-asleep': { heading: 'Kept asleep', text: 'Whoever runs it keeps it asleep for now.' },
+  capacity: { heading: 'No free place', text: `${FULL} All of them are busy.` },
+  'wake-limit': { heading: 'Too many at once', text: 'Too much was woken from your address in a short time.' },
+  'wake-limit-total': { heading: 'Too many at once', text: 'Too much was woken in a short time.' },
+  'hold-queue-full': { heading: 'Many are waiting', text: 'More wait for it already than can be let in at once.' },
+};
 
 /** A length of time as people say it. */
 export function about(time: Millis): string {

@@ -7,6 +7,9 @@
  * whether the daemon is there, since a reload into an error page of the browser would never come back; and a window that
  * nobody looks at asks nothing, or a forgotten one would wake an agent for ever.
  */
+/** Below the bar of what comes by itself. */
+export const OPENS = 'It opens here by itself.';
+
 export const SCRIPT = `
 (function () {
   'use strict';
@@ -49,7 +52,7 @@ export const SCRIPT = `
       say('again', left > 0 ? 'Trying again in ' + seconds(left) + '.' : 'Trying again.');
       if (left <= 0) ask();
     } else {
-      say('again', '');
+      say('again', facts.kind === 'coming' ? '${OPENS}' : '');
       if (now() > quietAt) ask();
     }
     if (facts.bar !== 'measured' || began === null || usual === null) {

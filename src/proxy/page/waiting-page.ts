@@ -5,7 +5,7 @@ import { type OwnAnswer, VARY } from '../refusal.ts';
 import type { Brand } from './brand.ts';
 import { visibleOn } from './colour.ts';
 import { about, type Scene, sceneOf, slowIn } from './scene.ts';
-import { SCRIPT } from './script.ts';
+import { OPENS, SCRIPT } from './script.ts';
 import { GROUND, STYLE } from './style.ts';
 
 /**
@@ -61,7 +61,7 @@ const policy = (ownHash: string): string =>
 function documentOf(brand: Brand, outlook: Outlook, own: string): string {
   const { logo } = brand;
   const title = escaped(brand.title);
-  const scene = sceneOf(outlook, brand.title);
+  const scene = sceneOf(outlook);
   const facts = Object.entries({
     kind: scene.kind,
     bar: scene.bar,
@@ -124,8 +124,9 @@ function leftWords(scene: Scene, { elapsed, typical }: Outlook): string {
   return `${left.replace(/^a/, 'A')} left`;
 }
 
-function againWords({ againSeconds }: Scene): string {
-  return againSeconds === null ? '' : `Trying again in ${about(millisOf(againSeconds * 1000))}.`;
+function againWords({ kind, againSeconds }: Scene): string {
+  if (againSeconds === null) return kind === 'coming' ? OPENS : '';
+  return `Trying again in ${about(millisOf(againSeconds * 1000))}.`;
 }
 
 function refreshSeconds(scene: Scene, outlook: Outlook): number {
