@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Outcome, done, failed } from '../std/outcome.ts';
-import { BUSY, codeOf } from './errors.ts';
+import { BUSY, NOT_A_DATABASE, codeOf, unusable } from './errors.ts';
 
 /**
  * One daemon per state_dir. The lock is an exclusive transaction on an empty database of its own: SQLite takes it with
@@ -40,8 +40,13 @@ export function acquireLock(stateDir: string): Outcome<StateLock, LockFailure> {
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
     if (database?.isOpen === true) database.close();
-    if (codeOf(error) !== BUSY) {
-      return failed({ kind: 'unusable', detail: `state_dir ${stateDir} cannot be used: ${(error as Error).message}` });
+    const code = codeOf(error);
+    if (code !== BUSY) {
+      // What the system refuses it names itself; SQLite does not.
+      const lock = join(stateDir, LOCK_FILE);
+      if (code !== NOT_A_DATABASE)
+        return failed({ kind: 'unusable', detail: unusable(code === null ? `state_dir ${stateDir}` : lock, error) });
+      return failed({ kind: 'unusable', detail: `${lock} is not our lock. Move it away; there is nothing of worth in a lock` });
     }
     const pid = readPid(pidFile);
     const holder = pid === null ? 'another daemon' : `the daemon with pid ${pid}`;

@@ -43,8 +43,8 @@ export const STEPS: readonly string[] = [
    ) STRICT;`,
 ];
 
-/** A number that the database holds in its header. */
-export function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
+/** A number of the database's own. */
+export function pragma(database: DatabaseSync, name: 'user_version' | 'application_id' | 'page_count' | 'page_size'): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
 }
 

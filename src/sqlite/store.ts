@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import type { KeptState } from '../contract/events.ts';
@@ -15,7 +15,7 @@ import {
 } from '../ports/store.ts';
 import { type Outcome, done, failed } from '../std/outcome.ts';
 import { type Millis, type WallTime, millisOf, wallTimeOf } from '../std/time.ts';
-import { CORRUPT, NOT_A_DATABASE, codeOf } from './errors.ts';
+import { CORRUPT, NOT_A_DATABASE, codeOf, unusable } from './errors.ts';
 import { APPLICATION_ID, STEPS, migrate, pragma } from './schema.ts';
 
 /**
@@ -45,12 +45,13 @@ export function openStore(stateDir: string, options: StoreOptions = {}): Outcome
   const file = join(stateDir, STORE_FILE);
   let database: DatabaseSync | null = null;
   try {
+    const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     // Before SQLite makes it with whatever the umask allows. Its log takes over the mode of the file.
     closeSync(openSync(file, 'a', 0o600));
     chmodSync(file, 0o600);
     database = new DatabaseSync(file, { timeout: 1000 });
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    const wrong = refusal(database, file);
+    const wrong = refusal(database, file, hasLog);
     if (wrong !== null) {
       database.close();
       return failed(wrong);
@@ -61,11 +62,11 @@ export function openStore(stateDir: string, options: StoreOptions = {}): Outcome
     if (database?.isOpen === true) database.close();
     const code = codeOf(error);
     if (code === CORRUPT || code === NOT_A_DATABASE) return failed(damaged(file, (error as Error).message));
-    return failed({ kind: 'unusable', detail: `${file} cannot be used: ${(error as Error).message}` });
+    return failed({ kind: 'unusable', detail: unusable(file, error) });
   }
 }
 
-function refusal(database: DatabaseSync, file: string): StoreFailure | null {
+function refusal(database: DatabaseSync, file: string, hasLog: boolean): StoreFailure | null {
   const version = pragma(database, 'user_version');
   const empty = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count'] === 0;
   if (!empty && pragma(database, 'application_id') !== APPLICATION_ID) return damaged(file, 'it is a database of something else');
@@ -73,13 +74,16 @@ function refusal(database: DatabaseSync, file: string): StoreFailure | null {
     const detail = `${file} was written by a later Reveille (schema ${version}, this one knows ${STEPS.length}); run that one`;
     return { kind: 'newer', detail };
   }
+  // What is missing of a page SQLite reads as zeros. With a log beside it the file may be short: the rest is in there.
+  const bytes = pragma(database, 'page_count') * pragma(database, 'page_size');
+  if (!hasLog && statSync(file).size < bytes) return damaged(file, 'its end is missing');
   const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
   return check === 'ok' ? null : damaged(file, String(check));
 }
 
 const damaged = (file: string, cause: string): StoreFailure => ({
   kind: 'damaged',
-  detail: `${file} is damaged: ${cause}. Move it away to begin anew; agents made through the API and registered routes are in it`,
+  detail: `${file} is damaged: ${cause}. Move it away to begin anew, or put a copy in its place; agents made through the API, overrides and registered routes are in it`,
 });
 
 /** Tables of what is remembered of agents, whoever made them. */
@@ -95,8 +99,7 @@ export class SqliteStore implements Store {
   constructor(database: DatabaseSync, file: string, bytesMax: number) {
     this.database = database;
     this.file = file;
-    const pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
-    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageSize))}`);
+    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pragma(database, 'page_size')))}`);
   }
 
   routes(): readonly StoredRoute[] {

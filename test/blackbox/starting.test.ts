@@ -101,6 +101,14 @@ describe.concurrent('starting', () => {
     await expectRefusal(at, 1, [expect.stringMatching(new RegExp(`^state_dir ${at.stateDir} cannot be used: `))]);
   });
 
+  it('a state file that is damaged is one clear sentence, with what to do about it', async ({ home }) => {
+    const at = home({ agents: { plain } });
+    mkdirSync(at.stateDir);
+    const file = join(at.stateDir, 'reveille.db');
+    writeFileSync(file, 'Once upon a time there was a file. '.repeat(100));
+    await expectRefusal(at, 1, [expect.stringMatching(new RegExp(`^${file} is damaged: .*\\. Move it away to begin anew, `))]);
+  });
+
   it('a state_dir that cannot be written is one clear sentence', async ({ home }) => {
     const at = home({ agents: { plain } });
     mkdirSync(at.stateDir);

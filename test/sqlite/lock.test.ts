@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { acquireLock } from '../../src/sqlite/lock.ts';
@@ -59,5 +59,21 @@ describe('the lock on state_dir', () => {
     const file = join(stateDir, 'file');
     writeFileSync(file, '');
     expect(acquireLock(file)).toMatchObject({ ok: false, failure: { kind: 'unusable' } });
+  });
+
+  test('names the file, the cause and what to do about it', () => {
+    const said = (stateDir: string): string => {
+      const refused = acquireLock(stateDir);
+      return refused.ok || refused.failure.kind !== 'unusable' ? 'taken' : refused.failure.detail;
+    };
+    const file = join(scratch(), 'file');
+    writeFileSync(file, '');
+    expect(said(file)).toMatch(new RegExp(`^state_dir ${file} cannot be used: EEXIST.*\\. Something else has that name: `));
+    const directory = scratch();
+    mkdirSync(join(directory, 'lock'));
+    expect(said(directory)).toMatch(new RegExp(`^${directory}/lock cannot be used: unable to open.*\\. It must be a file `));
+    const foreign = scratch();
+    writeFileSync(join(foreign, 'lock'), 'Once upon a time there was a lock. '.repeat(100));
+    expect(said(foreign)).toMatch(new RegExp(`^${foreign}/lock is not our lock\\. Move it away`));
   });
 });

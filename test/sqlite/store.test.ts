@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -164,6 +164,43 @@ describe('the store', () => {
     const refused = withoutWriting(stateDir, () => openStore(stateDir));
     expect(refused).toMatchObject({ ok: false, failure: { kind: 'unusable' } });
     expect(refused.ok ? '' : refused.failure.detail).toContain(join(stateDir, STORE_FILE));
+  });
+
+  test('refuses a file of any length but its own, and takes an empty one for a new one', () => {
+    const stateDir = scratch();
+    const store = opened(stateDir);
+    for (let index = 0; index < 100; index += 1) store.putRoute(route(`host-${index}.example.com`));
+    store.close();
+    const file = join(stateDir, STORE_FILE);
+    const whole = readFileSync(file);
+    for (let length = whole.length - 1; length > 0; length -= 1000) {
+      writeFileSync(file, whole.subarray(0, length));
+      const refused = openStore(stateDir);
+      expect(refused, String(length)).toMatchObject({ ok: false, failure: { kind: 'damaged' } });
+      expect(refused.ok ? '' : refused.failure.detail).toMatch(new RegExp(`^${file} is damaged: .*\\. Move it away`));
+    }
+    writeFileSync(file, '');
+    expect(opened(stateDir).routes()).toEqual([]);
+  });
+
+  test('names the file, the cause and what to do about it when it cannot be used', () => {
+    const said = (stateDir: string, work: () => ReturnType<typeof openStore> = () => openStore(stateDir)): string => {
+      const refused = work();
+      return refused.ok ? 'opened' : refused.failure.detail;
+    };
+    const directory = scratch();
+    mkdirSync(join(directory, STORE_FILE));
+    expect(said(directory)).toMatch(
+      new RegExp(`^${join(directory, STORE_FILE)} cannot be used: EISDIR.*\\. Something else has that name: `),
+    );
+    const readOnly = scratch();
+    opened(readOnly).close();
+    const file = join(readOnly, STORE_FILE);
+    chmodSync(file, 0o444);
+    chmodSync(readOnly, 0o755);
+    expect(said(readOnly, () => withoutWriting(readOnly, () => openStore(readOnly)))).toMatch(
+      new RegExp(`^${file} cannot be used: EACCES.*\\. Let the user that the daemon runs as read and write it$`),
+    );
   });
 
   test('a write for which there is no room is refused, changes nothing, and later ones go through', () => {
