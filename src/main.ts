@@ -40,7 +40,7 @@ import { AgentTokens } from './system/agent-tokens.ts';
  */
 const clock = systemClock;
 /** What takes effect without a restart; every other setting outside of the agents is reported as `restart_needed`. */
-const LIVE = /^(?:trusted_proxies|limits\.|log\.|shutdown\.)/;
+const LIVE = /^(?:trusted_proxies|max_ready_agents|hold_max_requests|limits\.|log\.|shutdown\.)/;
 
 /** Refused before anything was started: `message` goes to stderr, the code to the shell. */
 class StartRefused extends Error {
@@ -115,6 +115,7 @@ async function run(configFile: string): Promise<number> {
     tokenOf: (agent) => tokens.of(agent),
     ownPorts,
     forgotten: (agent) => publicServer.forgetAgent(agent),
+    endConnections: (agent) => publicServer.endConnections(agent),
   });
   const brands = new Brands(log);
   brands.learn(config);
@@ -242,9 +243,19 @@ function reload(running: LoadedConfig, current: Config, tokens: AgentTokens): Ou
   const learned = tokens.learn(next.value.config);
   if (!learned.ok) return failed([learned.failure]);
   const { added, removed, changed, settings } = diffConfig(current, next.value.config);
-  const { limits, log, shutdown, trusted_proxies, agents, defaults } = next.value.config;
+  const { limits, log, shutdown, trusted_proxies, max_ready_agents, hold_max_requests, agents, defaults } = next.value.config;
   // What needs a restart keeps its old value, so that the next reload still says that it is needed.
-  const config: Config = { ...current, limits, log, shutdown, trusted_proxies, agents, defaults };
+  const config: Config = {
+    ...current,
+    limits,
+    log,
+    shutdown,
+    trusted_proxies,
+    max_ready_agents,
+    hold_max_requests,
+    agents,
+    defaults,
+  };
   const restartNeeded = settings.filter((key) => !LIVE.test(key));
   return done({
     config,

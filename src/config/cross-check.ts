@@ -1,5 +1,5 @@
 import { parseBackend, parseHttpUrl } from '../contract/address.ts';
-import { parseRate } from '../contract/units.ts';
+import { parseDuration, parseRate } from '../contract/units.ts';
 import { checkHostnames } from './check-hostnames.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkIgnore } from './ignore.ts';
@@ -88,6 +88,7 @@ function checkAgent(agent: LooseAgent, config: LooseConfig, report: Report): voi
   }
   checkExpect(agent, report);
   checkIgnore(raw['ignore'], `${pointer}/ignore`, report);
+  checkFreeze(agent, report);
 }
 
 function checkBackend(agent: LooseAgent, config: LooseConfig, report: Report): void {
@@ -142,4 +143,17 @@ function checkExpect(agent: LooseAgent, report: Report): void {
     const pointer = `${agent.pointer}/health/expect/${index}`;
     report.at(pointer, `${report.places.label(pointer)} must rise, as in "200-399"${report.places.butNot(pointer, range)}`);
   });
+}
+
+/** Both run from the last activity: an agent that sleeps first is never frozen. */
+function checkFreeze(agent: LooseAgent, report: Report): void {
+  const idle = isObject(agent.raw['idle']) ? agent.raw['idle'] : {};
+  const freezeAfter = parseDuration(textOf(idle['freeze_after']) ?? '');
+  const timeout = parseDuration(textOf(idle['timeout']) ?? '');
+  if (freezeAfter === null || timeout === null || freezeAfter < timeout) return;
+  const pointer = `${agent.pointer}/idle/freeze_after`;
+  report.at(
+    pointer,
+    `${report.places.label(pointer)} must be shorter than idle.timeout, or the agent is asleep before it is frozen${report.places.butNot(pointer, idle['freeze_after'])}`,
+  );
 }

@@ -91,6 +91,7 @@ export const AgentView = Type.Object({
   since: time('When it entered that state'),
   connections: Type.Integer({ description: 'Open WebSockets' }),
   in_flight: Type.Integer({ description: 'Open requests' }),
+  held: Type.Integer({ description: 'Requests that wait for it to be awake' }),
   last_activity: timeOrNull('End of the last request, or now while there is work'),
   sleeps_at: Type.Optional(time('When it will be put to sleep if nobody calls')),
   replicas: Replicas,

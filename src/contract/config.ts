@@ -68,6 +68,12 @@ export const IdleConfig = Type.Object(
     wake_cooldown: duration('0s', 'A wake this soon after falling asleep waits until it is over'),
     websocket: oneOf(['open', 'data'], 'open', 'open: an open WebSocket is activity; data: only its data frames are'),
     busy_max: positiveDuration('1h', 'Longest busy lease an agent may take at a time'),
+    freeze_after: Type.Union([positiveDuration('1m', ''), Type.Null()], {
+      default: null,
+      description:
+        'Without activity for this long it is frozen: memory kept, no CPU, thawed by the next request in milliseconds; shorter than `timeout`. null: never',
+    }),
+    min_awake: duration('30s', 'Awake for less than this it is not put to sleep for want of a place (max_ready_agents)'),
   },
   strict,
 );
@@ -159,6 +165,22 @@ export type AgentIgnoreConfig = Static<typeof AgentIgnoreConfig>;
 const rate = (fallback: string, description: string) =>
   Type.Union([Type.Unsafe<Rate>({ type: 'string', format: 'rate' }), Type.Null()], { default: fallback, description });
 
+export const ON_SLEEPING = ['auto', 'refuse', 'hold', 'page'] as const;
+export type OnSleeping = (typeof ON_SLEEPING)[number];
+
+export const HoldConfig = Type.Object(
+  {
+    max_wait: positiveDuration('60s', 'Longest time a request is held; then it is answered 504'),
+    max_requests: Type.Integer({ minimum: 1, maximum: 1000000, default: 100, description: 'Requests held at a time' }),
+    max_body_buffer: size('64KB', 'Of the body of a held request this much is read; the rest waits with the client'),
+    prefer_below: duration(
+      '2s',
+      'auto: where nine of ten starts take less than this, every request is held, also those of a browser that would see the page',
+    ),
+  },
+  strict,
+);
+
 export const AGENT_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
 export const VARIABLE_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
 
@@ -210,6 +232,13 @@ export const AgentConfig = Type.Object(
       default: {},
       description: 'Requests that neither wake it nor keep it awake',
     }),
+    on_sleeping: oneOf(
+      ON_SLEEPING,
+      'auto',
+      'What a caller meets while it is not awake. refuse: 503 with Retry-After; hold: the request waits; page: the waiting page; auto: what fits the caller',
+    ),
+    hold: Type.Object(HoldConfig.properties, { ...strict, default: {}, description: 'Requests that wait for it' }),
+    pin: Type.Boolean({ default: false, description: 'Never put to sleep for want of a place (max_ready_agents)' }),
     domains: Type.Array(Type.String({ format: 'host-pattern' }), { default: [], description: 'Hostnames it may register' }),
     token_file: nullable(path('A file'), 'File with its token; by default it is derived from the secret'),
   },
@@ -243,6 +272,19 @@ export const ConfigFile = Type.Object(
       format: 'path',
       default: '.reveille',
       description: "The daemon's memory; relative to the config file",
+    }),
+    max_ready_agents: Type.Integer({
+      minimum: 0,
+      maximum: 1000000,
+      default: 0,
+      description:
+        'On-demand agents that may be awake at a time, those that start and stop included; a wake over it first puts the one to sleep that was idle longest. 0: no cap',
+    }),
+    hold_max_requests: Type.Integer({
+      minimum: 1,
+      maximum: 1000000,
+      default: 1000,
+      description: 'Requests held at a time, for all agents together',
     }),
     trusted_proxies: Type.Array(Type.String({ format: 'cidr' }), {
       default: ['loopback'],

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 
-/** Names of the agent states, as the seeds fixed them. `frozen` comes with the sleep tier. */
-export const AGENT_STATES = ['sleeping', 'starting', 'ready', 'draining', 'stopping', 'degraded', 'running'] as const;
+/** Names of the agent states, as the seeds fixed them. */
+export const AGENT_STATES = ['sleeping', 'starting', 'ready', 'frozen', 'draining', 'stopping', 'degraded', 'running'] as const;
 export type AgentStateName = (typeof AGENT_STATES)[number];
 
 export const POLICIES = ['on-demand', 'always-on', 'unmanaged'] as const;
@@ -16,7 +16,7 @@ export const WAKE_CAUSES = ['request', 'upgrade', 'api'] as const;
 export type WakeCause = (typeof WAKE_CAUSES)[number];
 
 /** Why an agent is asleep now. Also the label of reveille_sleeps_total. */
-export const SLEEP_REASONS = ['idle', 'admin', 'startup-timeout', 'exited', 'external'] as const;
+export const SLEEP_REASONS = ['idle', 'admin', 'evicted', 'startup-timeout', 'exited', 'external'] as const;
 export type SleepReason = (typeof SLEEP_REASONS)[number];
 
 /** Every event type, with what it means; docs and the event stream are made from this. */
@@ -30,6 +30,8 @@ export const EVENT_TYPES = {
   'agent.degraded': 'The agent is not well; `problem` says why.',
   'agent.recovered': 'The agent is well again.',
   'agent.health_failed': 'A health check failed; `failures` counts them in a row.',
+  'agent.frozen': 'The agent is frozen: its memory is kept, it uses no CPU, and a call thaws it.',
+  'agent.thawed': 'The agent was frozen and runs again; `ms` is how long that took.',
   'agent.added': 'The agent exists from now on.',
   'agent.removed': 'The agent is gone.',
   'restart.exhausted': 'max_restart_attempts starts in a row have failed.',

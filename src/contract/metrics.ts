@@ -10,6 +10,7 @@ export interface MetricShape {
 }
 
 const WAKE_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120] as const;
+const THAW_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600] as const;
 
 // One row a line, to be read as a table.
@@ -23,6 +24,8 @@ export const METRICS = {
   request_duration_seconds: { kind: 'histogram', help: 'From the request head read to the response ended', labels: ['agent'], buckets: REQUEST_SECONDS },
   upstream_duration_seconds: { kind: 'histogram', help: 'From handing the request to the agent until its response head', labels: ['agent'], buckets: REQUEST_SECONDS },
   requests_in_flight: { kind: 'gauge', help: 'Requests admitted whose response has not ended', labels: ['agent'] },
+  requests_held: { kind: 'gauge', help: 'Requests that wait for the agent to be awake', labels: ['agent'] },
+  thaw_duration_seconds: { kind: 'histogram', help: 'From the order to thaw until the agent runs again', labels: ['agent'], buckets: THAW_SECONDS },
   websocket_connections: { kind: 'gauge', help: 'Open WebSocket tunnels', labels: ['agent'] },
   proxied_bytes_total: { kind: 'counter', help: 'Body and tunnel bytes, in: towards the agent, out: towards the client', labels: ['agent', 'direction'] },
   upstream_errors_total: { kind: 'counter', help: 'Requests that failed at the agent, by problem', labels: ['agent', 'problem'] },

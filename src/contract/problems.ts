@@ -33,6 +33,9 @@ export const PROBLEMS = {
   'in-flight-limit': p(503, 'The agent has too many requests open', 'Try again in a moment.', 'Raise limits.in_flight, or give the agent more replicas.'),
   'connection-limit': p(503, 'Too many connections are open', 'Try again in a moment.', 'Raise limits.connections and the process limit of open files.'),
   'draining': p(503, 'The daemon is shutting down', 'Try again in a moment.', 'Nothing: this ends with the shutdown.'),
+  'capacity': p(503, 'Too many agents are awake', 'Try again when Retry-After says so.', 'Raise max_ready_agents, or see who keeps the others awake: `reveille agents`.'),
+  'kept-asleep': p(503, 'The agent is kept asleep', 'Ask whoever runs it.', 'Lift the override: `reveille keep <name> --lift`.'),
+  'hold-queue-full': p(503, 'Too many requests wait for the agent', 'Try again when Retry-After says so.', 'Raise hold.max_requests of the agent, or hold_max_requests.'),
   'engine-unavailable': p(503, 'What runs the agents cannot be reached', 'Try again in a moment.', 'See `reveille status` for the engine, and the log for `engine lost`.'),
   // The internal port.
   'invalid-body': p(400, 'The request body is not what this call takes', 'Mend the body as the detail says; /openapi.json has the schema.', 'Nothing.'),
@@ -77,6 +80,7 @@ export const AGENT_PROBLEMS = {
   'exited': { title: 'Its process ended by itself', operator: "See the last lines of the agent's log." },
   'start-failed': { title: 'It could not be started', operator: 'See the detail: usually a command, a working directory or a Swarm service that is not there.' },
   'health-failed': { title: 'Its health checks fail', operator: "See the agent's log and its health.path." },
+  'thaw-failed': { title: 'It could not be thawed', operator: 'See the detail; it is stopped and, where somebody waits, started anew.' },
   'stop-failed': { title: 'It could not be stopped', operator: 'End it by hand; the daemon goes on asking.' },
   'engine-unavailable': { title: 'What runs it cannot be reached', operator: 'See `reveille status` for the engine.' },
 } as const;

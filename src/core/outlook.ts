@@ -1,13 +1,21 @@
 import type { AgentProblemCode } from '../contract/problems.ts';
 import type { AgentStateName } from '../contract/events.ts';
 import { type Instant, type Millis, elapsed } from '../std/time.ts';
-import type { Policy } from './agent/policy.ts';
 import type { AgentState } from './agent/state.ts';
-import { nextDeadline } from './agent/step.ts';
+import { startsNotBefore } from './holds.ts';
 import { retryAfterSeconds } from './retry-after.ts';
 
-/** Why somebody has to wait who would not have to otherwise. Problems of the agent, and refusals that waiting may cure. */
-export type WaitReason = AgentProblemCode | 'kept-asleep' | 'capacity' | 'wake-limit' | 'wake-limit-total' | 'hold-queue-full';
+/** Refusals that waiting may cure. */
+export const CURABLE = [
+  'kept-asleep',
+  'capacity',
+  'wake-limit',
+  'wake-limit-total',
+  'hold-queue-full',
+  'engine-unavailable',
+] as const;
+/** Why somebody has to wait who would not have to otherwise. */
+export type WaitReason = AgentProblemCode | (typeof CURABLE)[number];
 
 /**
  * What anybody may be told who waits for an agent: how it stands and how long it will take. Codes only. The `detail` of a
@@ -28,15 +36,9 @@ export interface Outlook {
 }
 
 /** `reason`: what is wrong with it, as far as somebody knows. */
-export function outlookOf(
-  state: AgentState,
-  reason: WaitReason | null,
-  now: Instant,
-  policy: Policy,
-  typical: Millis | null,
-): Outlook {
+export function outlookOf(state: AgentState, reason: WaitReason | null, now: Instant, typical: Millis | null): Outlook {
   const isRemembered = 'wake' in state && state.wake !== null;
-  const deadline = isRemembered && state.name !== 'stopping' ? nextDeadline(state, policy) : null;
+  const wait = startsNotBefore(state, now);
   return {
     state: state.name,
     isComing: isRemembered || isOnItsWay(state),
@@ -44,13 +46,13 @@ export function outlookOf(
     reason: state.name === 'starting' ? null : reason,
     elapsed: state.name === 'starting' ? elapsed(state.since, now) : null,
     typical,
-    startsIn: deadline === null || deadline <= now ? null : elapsed(now, deadline),
-    retryAfterSeconds: retryAfterSeconds(state, now, policy, typical),
+    startsIn: isRemembered && wait > 0 ? wait : null,
+    retryAfterSeconds: retryAfterSeconds(state, now, typical),
   };
 }
 
 function isOnItsWay(state: AgentState): boolean {
   if (state.name === 'stopping') return state.next === 'restart';
   if (state.name === 'draining') return state.reason === 'restart';
-  return state.name === 'starting';
+  return state.name === 'starting' || (state.name === 'frozen' && state.then === 'ready');
 }

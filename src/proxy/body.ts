@@ -17,12 +17,22 @@ export interface BodyWatcher {
 export class RequestBody extends Readable {
   /** Bytes taken from the client. Once there are any, the body cannot be opened again. */
   bytesTaken = 0;
+  /** Nobody reads it yet. */
+  isAhead = false;
   private readonly source: IncomingMessage;
   private readonly watcher: BodyWatcher;
   private attached = false;
 
-  constructor(source: IncomingMessage, watcher: BodyWatcher) {
-    super();
+  /** Begins to read before anybody wants it, as far as `bytesMax`; the rest stays with the client. */
+  static ahead(source: IncomingMessage, watcher: BodyWatcher, bytesMax: number): RequestBody {
+    const body = new RequestBody(source, watcher, bytesMax);
+    body.isAhead = true;
+    body.read(0);
+    return body;
+  }
+
+  constructor(source: IncomingMessage, watcher: BodyWatcher, highWaterMark?: number) {
+    super(highWaterMark === undefined ? {} : { highWaterMark });
     this.source = source;
     this.watcher = watcher;
   }

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemCode } from '../contract/problems.ts';
-import type { Work } from '../runtime/traffic.ts';
+import type { Admission, Work } from '../runtime/traffic.ts';
+import { assert } from '../std/assert.ts';
 import { after, elapsed, type Instant, instantOf } from '../std/time.ts';
-import { admit, type Decision } from './admit.ts';
+import { admit, type Asking, type Decision, type Hold } from './admit.ts';
 import { Answer } from './answer.ts';
 import { type BodyWatcher, RequestBody } from './body.ts';
 import { addForwarding, believedRequestId } from './client-address.ts';
@@ -35,7 +36,7 @@ interface Refusing {
  * One request from its head to its end, and one upgrade: they differ only in what a 101 means. Read it from top to bottom;
  * that is the order in which things happen.
  */
-export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelWatcher {
+export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched, TunnelWatcher {
   private readonly front: Front;
   private readonly connection: ClientConnection;
   private readonly request: IncomingMessage;
@@ -47,6 +48,8 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   private agent: string | null = null;
   private figures: AgentFigures | null = null;
   private work: Work | null = null;
+  /** While the request waits for its agent. */
+  private hold: Hold | null = null;
   private body: RequestBody | null = null;
   private forwarding: Forwarding | null = null;
   private tunnel: Tunnel | null = null;
@@ -90,12 +93,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
     }
     this.head = head;
     const kind = this.upgrade === null ? 'request' : 'upgrade';
-    this.follow(
-      head,
-      admit(head, kind, front.traffic, front.draining, () => {
-        this.cut();
-      }),
-    );
+    this.follow(head, admit(head, kind, front.traffic, front.draining, this));
   }
 
   private follow(head: RequestHead, decision: Decision): void {
@@ -117,11 +115,23 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
           this.stream = new StateStream(this.front, this.answer, decision.destination, this.requestId);
         else this.refuse('reader-limit', { close: false, retryAfterSeconds: READERS_RETRY_SECONDS });
         break;
+      case 'hold':
+        this.hold = decision;
+        // A body that asks first whether it may come has to wait: that is the agent's to say.
+        if (head.hasBody && !head.expectsContinue) this.body = RequestBody.ahead(this.request, this, decision.bodyBufferMax);
+        break;
       case 'proxy':
         this.work = decision.work;
         this.forward(head, decision.work);
         break;
     }
+  }
+
+  settled(admission: Admission): void {
+    const { head, hold } = this;
+    assert(head !== null && hold !== null, 'only a request that waits is settled');
+    this.hold = null;
+    this.follow(head, hold.afterwards(admission));
   }
 
   private forward(head: RequestHead, work: Work): void {
@@ -149,7 +159,9 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   // The request's body, on its way to the agent.
 
   openBody(): RequestBody {
-    this.body = new RequestBody(this.request, this);
+    // Read ahead while the request was held, it is opened once; a second attempt, before any byte was read, makes another.
+    if (this.body?.isAhead !== true) this.body = new RequestBody(this.request, this);
+    this.body.isAhead = false;
     return this.body;
   }
 
@@ -251,7 +263,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   }
 
   /** The runtime may not wait for this any longer. */
-  private cut(): void {
+  cut(): void {
     if (this.isOver) return;
     if (this.tunnel !== null) {
       this.tunnel.goAway();
@@ -312,6 +324,7 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
   }
 
   private send(answer: OwnAnswer, close: boolean): void {
+    this.leaveHold();
     this.figures?.answered(answer.status);
     this.firstByteDue = null;
     this.bodyWantedSince = null;
@@ -322,10 +335,16 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
     if (this.tunnel !== null) this.tunnel.goAway();
     else if (this.stream !== null) this.stream.end();
     else this.answer.beLast();
+    if (this.hold !== null) this.refuse('draining', { close: true });
   }
 
   get lastProgress(): Instant {
     return this.tunnel === null ? this.answer.progressAt : instantOf(Number.POSITIVE_INFINITY);
+  }
+
+  private leaveHold(): void {
+    this.hold?.held.leave();
+    this.hold = null;
   }
 
   private finish(): void {
@@ -334,6 +353,8 @@ export class Exchange implements Caller, BodyWatcher, OpenWork, Watched, TunnelW
     const { front, connection, request } = this;
     const now = front.clock.now();
     front.pulses.forget(this);
+    this.leaveHold();
+    if (this.body?.isAhead === true) this.body.destroy();
     this.work?.end();
     this.stream?.close();
     if (this.tunnel === null) this.figures?.ended(elapsed(this.startedAt, now));

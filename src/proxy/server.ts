@@ -120,6 +120,11 @@ export class PublicServer implements Front {
     this.figures.forget(agent);
   }
 
+  /** The agent is about to be frozen: a connection that it keeps meanwhile would be one that it has given up. */
+  endConnections(agent: string): void {
+    this.upstream.endIdle(agent);
+  }
+
   /**
    * Stops accepting, lets open requests finish, closes WebSockets with 1001, and ends what is left after `timeout`.
    * Resolves once every connection has closed. A second call can only shorten the time.

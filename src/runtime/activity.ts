@@ -16,6 +16,8 @@ export interface ActivityRules {
 export interface Edges {
   busy(): void;
   quiet(lastActivity: Instant): void;
+  /** Told when something that does not hold it is open for the first time, and when nothing is any more. */
+  lingers(open: boolean): void;
 }
 
 export class Activity {
@@ -24,6 +26,8 @@ export class Activity {
   /** When work last ended, or a WebSocket that counts by data last carried some. */
   lastActivity: Instant | null = null;
   private holds = 0;
+  /** Pieces of work that are open, not cut, and hold nobody awake. */
+  private loose = 0;
   private readonly open = new Set<LiveWork>();
   private readonly perTask = new Map<string, number>();
   private readonly taskQuiet = new Map<string, () => void>();
@@ -63,12 +67,36 @@ export class Activity {
   }
 
   admit(target: Target, taskId: string, cut: () => void): Work {
-    const work = new LiveWork(this, target, taskId, cut);
-    this.open.add(work);
-    this.perTask.set(taskId, this.inFlightOf(taskId) + 1);
+    const work = this.begin(new LiveWork(this, target, taskId, true, cut));
     this.inFlight += 1;
     this.hold();
     return work;
+  }
+
+  /** Work that does not count: it holds nobody awake, and its end is no activity. Only a freeze waits for it. */
+  pass(target: Target, taskId: string, cut: () => void): Work {
+    const work = this.begin(new LiveWork(this, target, taskId, false, cut));
+    this.setLoose(work, true);
+    return work;
+  }
+
+  private begin(work: LiveWork): LiveWork {
+    this.open.add(work);
+    this.perTask.set(work.taskId, this.inFlightOf(work.taskId) + 1);
+    return work;
+  }
+
+  private setLoose(work: LiveWork, loose: boolean): void {
+    if (work.loose === loose) return;
+    work.loose = loose;
+    const before = this.loose;
+    this.loose += loose ? 1 : -1;
+    if (before === 0 || this.loose === 0) this.edges.lingers(this.loose > 0);
+  }
+
+  /** Something is open that does not hold it awake. */
+  get lingering(): boolean {
+    return this.loose > 0;
   }
 
   /** Something other than traffic keeps the agent awake: a busy lease. */
@@ -89,6 +117,7 @@ export class Activity {
   /** Ends everything that is open. Each piece reports its end in its own time, but holds nobody awake from now on. */
   cut(): void {
     for (const work of [...this.open]) {
+      this.setLoose(work, false);
       work.cutNow();
       this.letGo(work);
     }
@@ -103,7 +132,8 @@ export class Activity {
   ended(work: LiveWork): void {
     this.open.delete(work);
     if (work.socket) this.sockets -= 1;
-    else this.inFlight -= 1;
+    else if (work.counts) this.inFlight -= 1;
+    this.setLoose(work, false);
     const left = this.inFlightOf(work.taskId) - 1;
     if (left > 0) this.perTask.set(work.taskId, left);
     else {
@@ -115,7 +145,7 @@ export class Activity {
   }
 
   upgraded(work: LiveWork): void {
-    this.inFlight -= 1;
+    if (work.counts) this.inFlight -= 1;
     this.sockets += 1;
     work.lastData = this.clock.now();
     this.watchSilence();
@@ -130,9 +160,10 @@ export class Activity {
   }
 
   private holdAgain(work: LiveWork): void {
-    if (work.holding || work.isCut) return;
+    if (work.holding || work.isCut || !work.counts) return;
     work.holding = true;
     this.hold();
+    this.setLoose(work, false);
   }
 
   /**
@@ -156,6 +187,8 @@ export class Activity {
   private letGo(work: LiveWork, at?: Instant): void {
     if (!work.holding) return;
     work.holding = false;
+    // Before the last hold ends: what is let go of must not be frozen for that instant.
+    if (this.open.has(work) && !work.isCut) this.setLoose(work, true);
     this.unhold(at);
   }
 
@@ -197,15 +230,21 @@ export class Activity {
 class LiveWork implements Work {
   readonly target: Target;
   readonly taskId: string;
-  holding = true;
+  holding: boolean;
+  /** False: it neither keeps the agent awake nor is activity. */
+  readonly counts: boolean;
+  /** Open, not cut, and holding nobody awake. */
+  loose = false;
   socket = false;
   lastData = 0 as Instant;
   private over = false;
   private cutter: (() => void) | null;
   private readonly activity: Activity;
 
-  constructor(activity: Activity, target: Target, taskId: string, cut: () => void) {
+  constructor(activity: Activity, target: Target, taskId: string, counts: boolean, cut: () => void) {
     this.activity = activity;
+    this.counts = counts;
+    this.holding = counts;
     this.target = target;
     this.taskId = taskId;
     this.cutter = cut;

@@ -1,24 +1,38 @@
 import { servesTraffic } from '../core/agent/tasks.ts';
 import { type Outlook, outlookOf } from '../core/outlook.ts';
-import { tasksOf } from '../core/agent/state.ts';
+import { isTurnedBackByWork, tasksOf } from '../core/agent/state.ts';
+import { holdVerdict, startsNotBefore } from '../core/holds.ts';
 import { retryAfterSeconds } from '../core/retry-after.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Task } from '../ports/engine.ts';
+import type { Millis } from '../std/time.ts';
 import type { AgentRunner } from './agent-runner.ts';
 import type { Route } from './route-book.ts';
-import type { Admission, Destination, Refused, Target } from './traffic.ts';
+import type { Capacity } from './capacity.ts';
+import type { HeldInAll } from './hold-queue.ts';
+import type { Admission, Asleep, Destination, Held, Refused, SleepRules, Target, Turned, Waiting } from './traffic.ts';
 
 /** Limits of the data plane that are counted here. */
 export interface Limits {
-  /** Requests open at a time, per agent. */
+  /** Requests open at a time, per agent; those that are held included. */
   readonly inFlight: number;
+  /** Requests held at a time, for all agents together. */
+  readonly held: number;
+  /** On-demand agents awake at a time; 0: no limit. */
+  readonly awake: number;
 }
+
+const IN_FLIGHT_LIMIT: Refused = { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 1 };
+
+const seconds = (wait: Millis): number => Math.ceil(wait / 1000);
 
 /** What a destination must know of the house it stands in. */
 interface House {
   /** Whether the engine can be asked and has told of this agent. */
   reach(runner: AgentRunner): boolean;
-  readonly inFlightLimit: number;
+  readonly limits: Limits;
+  readonly heldInAll: HeldInAll;
+  readonly capacity: Capacity;
 }
 
 /**
@@ -52,39 +66,91 @@ abstract class AgentDestination implements Destination {
     if (runner.closed) return null;
     const away = !this.open() && !this.house.reach(runner);
     const reason = away ? 'engine-unavailable' : (runner.problem?.code ?? null);
-    return outlookOf(runner.state, reason, runner.now(), runner.policy, runner.typicalStart);
+    return outlookOf(runner.state, reason, runner.now(), runner.typicalStart);
   }
 
   watch(changed: () => void): () => void {
     return this.runner.watchState(changed);
   }
 
+  get sleepRules(): SleepRules {
+    const { runner } = this;
+    const { on_sleeping, hold } = runner.settings.config;
+    return {
+      mode: on_sleeping,
+      frozen: runner.state.name === 'frozen',
+      typicalStart: runner.typicalStart,
+      preferHoldBelow: hold.prefer_below,
+      bodyBufferMax: hold.max_body_buffer,
+    };
+  }
+
   want(cause: WakeCause): Refused | null {
-    // Whoever is awake needs no engine. Everybody else would be told of a wake that nobody remembers (promise F).
-    if (!this.house.reach(this.runner)) return this.open() ? null : this.engineAway();
-    this.runner.dispatch({ type: 'wanted', cause, admin: false });
-    return null;
+    return this.wake(cause, false);
   }
 
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
     const { runner } = this;
-    const before = runner.state.name;
-    if (!this.open()) {
-      // In draining by idleness this turns the sleep back, and the request goes through after all.
-      const refused = this.want(kind);
-      if (refused !== null) return refused;
-      if (!this.open()) return { kind: 'asleep', state: before, retryAfterSeconds: this.retryAfter() };
-    }
-    if (runner.activity.inFlight >= this.house.inFlightLimit)
-      return { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 1 };
+    const before = runner.state;
+    // A sleep that has not begun is called off, and the request goes through after all.
+    if (before.name === 'draining' && isTurnedBackByWork(before) && this.house.reach(runner))
+      runner.dispatch({ type: 'wanted', cause: kind, admin: false });
+    if (!this.open()) return this.asleep(before.name);
+    if (runner.policy.keep === 'asleep') return this.keptAsleep();
+    if (runner.activity.inFlight >= this.house.limits.inFlight) return IN_FLIGHT_LIMIT;
     const picked = this.pick();
-    if (picked === null) {
-      // No task to dial: it has none, or it is not known yet, since the engine is still being opened.
-      return this.house.reach(runner)
-        ? { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null }
-        : this.engineAway();
-    }
+    if (picked === null) return this.nobody();
     return { kind: 'admitted', work: runner.activity.admit(picked.target, picked.taskId, cut) };
+  }
+
+  pass(cut: () => void): Admission | null {
+    if (!this.open()) return null;
+    const picked = this.pick();
+    if (picked === null) return this.nobody();
+    return { kind: 'admitted', work: this.runner.activity.pass(picked.target, picked.taskId, cut) };
+  }
+
+  call(kind: 'request' | 'upgrade'): Turned {
+    const before = this.runner.state.name;
+    return this.wake(kind, false) ?? this.asleep(before);
+  }
+
+  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Turned {
+    const { runner, house } = this;
+    const { hold } = runner.settings.config;
+    // A backoff that is longer than anybody is held: whoever asks is told when to come back.
+    if (startsNotBefore(runner.state, runner.now()) >= hold.max_wait) return this.call(kind);
+    const before = runner.state.name;
+    const refused = this.wake(kind, true);
+    if (refused !== null) return refused;
+    // A start that was refused at once, or a sleep that an operator has ordered: nothing is on its way.
+    if (holdVerdict(runner.state, runner.policy) !== 'wait') return this.asleep(before);
+    if (runner.activity.inFlight + runner.holds.size >= house.limits.inFlight) return IN_FLIGHT_LIMIT;
+    if (runner.holds.size >= hold.max_requests || house.heldInAll.count >= house.limits.held)
+      return { kind: 'refused', problem: 'hold-queue-full', retryAfterSeconds: this.retryAfter() };
+    const leave = runner.holds.add(
+      {
+        admit: () => this.admit(kind, cut),
+        turnedAway: () => (runner.policy.keep === 'asleep' ? this.keptAsleep() : this.asleep(runner.state.name)),
+        settled: (admission) => waiting.settled(admission),
+      },
+      hold.max_wait,
+    );
+    return { kind: 'held', leave };
+  }
+
+  /** Orders the wake, for one who waits or one who will come back. Null: nothing stands in its way. */
+  private wake(cause: WakeCause, waits: boolean): Refused | null {
+    const { runner, house } = this;
+    // Whoever is awake needs no engine. Everybody else would be told of a wake that nobody remembers (promise F).
+    if (!house.reach(runner)) return this.open() ? null : this.engineAway();
+    if (runner.policy.keep === 'asleep') return this.keptAsleep();
+    const { state } = runner;
+    const needsPlace = (state.name === 'sleeping' || state.name === 'degraded') && state.policy === 'on-demand';
+    if (needsPlace && !waits && state.seeking === null && !house.capacity.hasRoom)
+      return { kind: 'refused', problem: 'capacity', retryAfterSeconds: seconds(house.capacity.roomIn()) + this.retryAfter() };
+    runner.dispatch({ type: 'wanted', cause, admin: false });
+    return null;
   }
 
   /** Where the request goes, or null when there is nobody to take it. */
@@ -102,13 +168,28 @@ abstract class AgentDestination implements Destination {
     return state.name === 'ready' || state.policy !== 'on-demand';
   }
 
+  /** No task to dial: it has none, or it is not known yet, since the engine is still being opened. */
+  protected nobody(): Refused {
+    return this.house.reach(this.runner)
+      ? { kind: 'refused', problem: 'upstream-refused', retryAfterSeconds: null }
+      : this.engineAway();
+  }
+
+  private asleep(state: AgentStateName): Asleep {
+    return { kind: 'asleep', state, retryAfterSeconds: this.retryAfter() };
+  }
+
+  private keptAsleep(): Refused {
+    return { kind: 'refused', problem: 'kept-asleep', retryAfterSeconds: null };
+  }
+
   private engineAway(): Refused {
     return { kind: 'refused', problem: 'engine-unavailable', retryAfterSeconds: this.retryAfter() };
   }
 
   private retryAfter(): number {
     const { runner } = this;
-    return retryAfterSeconds(runner.state, runner.now(), runner.policy, runner.typicalStart);
+    return retryAfterSeconds(runner.state, runner.now(), runner.typicalStart);
   }
 }
 

@@ -2,18 +2,18 @@ import type { AgentEffect, AgentEvent, Announcement } from '../core/agent/event.
 import type { Policy } from '../core/agent/policy.ts';
 import { type AgentProblem, type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
 import { initialState, nextDeadline, step } from '../core/agent/step.ts';
-import { typicalStart } from '../core/retry-after.ts';
 import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/events.ts';
 import type { Alarm } from '../ports/clock.ts';
-import { EngineError, type Observation, type Task } from '../ports/engine.ts';
+import { type Engine, EngineError, type Observation, type Task } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
-import { STARTS_KEPT, StoreError } from '../ports/store.ts';
 import { assert, unreachable } from '../std/assert.ts';
 import { BoundedQueue } from '../std/bounded-queue.ts';
 import type { Instant, Millis, WallTime } from '../std/time.ts';
 import { Activity, type ActivityRules, type Edges } from './activity.ts';
 import type { AgentSettings } from './agent-settings.ts';
+import { HoldQueue } from './hold-queue.ts';
 import { Leases } from './leases.ts';
+import { MeasuredStarts } from './measured-starts.ts';
 import { Probers } from './probers.ts';
 import type { World } from './world.ts';
 
@@ -36,6 +36,7 @@ export class AgentRunner {
   readonly name: string;
   readonly activity: Activity;
   readonly leases: Leases;
+  readonly holds: HoldQueue;
   /** What the engine said last. Only an agent that an engine runs ever has tasks here. */
   tasks: readonly Task[] = [];
   wanted = 0;
@@ -46,10 +47,10 @@ export class AgentRunner {
   state: AgentState;
   stateSince: WallTime;
   settings: AgentSettings;
-  starts: Millis[];
+  readonly starts: MeasuredStarts;
   /** The engine has told of it. Until then its state is a guess: nothing is ordered, and no deadline runs. */
   met: boolean;
-  /** Incremented at each start: connections of an earlier life are never used again. */
+  /** Incremented at each start and thaw: connections of an earlier life are never used again. */
   generation = 0;
   private readonly world: World;
   private readonly log: Log;
@@ -74,14 +75,16 @@ export class AgentRunner {
     this.world = world;
     this.log = world.log.with({ agent: settings.name });
     this.probers = new Probers(this, world);
-    this.starts = this.measuredBefore();
+    this.starts = new MeasuredStarts(settings.name, world.store, this.log);
     const edges: Edges = {
       busy: () => this.dispatch({ type: 'busy' }),
       quiet: (lastActivity) => this.dispatch({ type: 'quiet', lastActivity }),
+      lingers: (open) => this.dispatch({ type: 'lingers', open }),
     };
     const rules = (): ActivityRules => this.settings.activity;
     this.activity = inherited?.activity ?? new Activity(world.clock, rules, edges);
     this.leases = inherited?.leases ?? new Leases(world.clock, this.activity);
+    this.holds = new HoldQueue(world.clock, world.heldInAll, this.activity, () => this.dispatch({ type: 'unwanted' }));
     this.met = settings.policy.kind === 'unmanaged';
     this.state = initialState(world.clock.now(), this.policy);
     this.stateSince = world.clock.wall();
@@ -89,6 +92,7 @@ export class AgentRunner {
     this.arm();
     inherited?.activity.serve(rules, edges);
     if (this.activity.busy) this.dispatch({ type: 'busy' });
+    if (this.activity.lingering) this.dispatch({ type: 'lingers', open: true });
   }
 
   get policy(): Policy {
@@ -104,7 +108,7 @@ export class AgentRunner {
   }
 
   get typicalStart(): Millis | null {
-    return typicalStart(this.starts);
+    return this.starts.typical;
   }
 
   /** A changed config. Deadlines follow at once, since they are computed from the policy and never stored as timers. */
@@ -135,13 +139,15 @@ export class AgentRunner {
     this.world.tasksChanged(this.name, seen.tasks);
     // The time to get well begins when there is something to look at, however long the engine was away before.
     if (!this.met && this.state.policy !== 'on-demand') this.state = initialState(this.now(), this.policy);
-    const tasks = seen.tasks.map(({ id, state }) => ({ id, state }));
+    const tasks = seen.tasks.map(({ id, state, frozen }) => ({ id, state, frozen }));
     const { wanted, converging, lastExit } = seen;
     this.dispatch({ type: 'observed', wanted, tasks, converging, lastExit, obstacle: this.obstacle });
     if (this.met) return;
     this.met = true;
     // To be found awake is not to enter starting: the hostnames that its tasks registered stay. To be found on its way out is.
     if (this.state.name === 'stopping') this.world.purgeRoutes(this.name, 'stopping');
+    // Frozen under an earlier daemon, and no longer.
+    else if (this.state.name !== 'frozen') this.world.resumeRoutes(this.name);
     this.arm();
   }
 
@@ -178,6 +184,8 @@ export class AgentRunner {
     this.closed = true;
     this.alarm?.cancel();
     this.probers.sync([]);
+    this.world.placesChanged(this.name, false);
+    this.holds.close({ kind: 'asleep', state: this.state.name, retryAfterSeconds: 1 });
     for (const changed of [...this.stateWatchers]) changed();
     return { activity: this.activity, leases: this.leases };
   }
@@ -199,7 +207,11 @@ export class AgentRunner {
     }
     this.stepping = false;
     this.arm();
-    this.probers.sync(this.closed || this.state.name === 'stopping' ? [] : tasksOf(this.state));
+    // What is frozen cannot answer, and a check of it would only make it ill.
+    const unchecked = this.closed || this.state.name === 'stopping' || this.state.name === 'frozen';
+    this.probers.sync(unchecked ? [] : tasksOf(this.state));
+    this.holds.settle(this);
+    this.world.placesChanged(this.name, !this.closed && 'seeking' in this.state && this.state.seeking !== null);
   }
 
   private dueEvent(): AgentEvent | undefined {
@@ -228,13 +240,24 @@ export class AgentRunner {
     if (this.state.name === 'degraded') this.log.warn('agent changed state', facts);
     else this.log.info('agent changed state', facts);
     this.countState();
+    if (this.state.name === 'frozen') this.world.pauseRoutes(this.name);
+    else if (before.name === 'frozen') this.world.resumeRoutes(this.name);
     for (const changed of [...this.stateWatchers]) changed();
   }
 
   private perform(effect: AgentEffect): void {
     switch (effect.type) {
       case 'scale':
-        this.order(effect.replicas);
+        if (effect.replicas > 0) this.wanted = effect.replicas;
+        this.order('scale', (engine) => engine.scale(this.name, effect.replicas));
+        break;
+      case 'freeze':
+        this.generation += 1;
+        this.world.endConnections(this.name);
+        this.order('freeze', (engine) => engine.freeze(this.name));
+        break;
+      case 'thaw':
+        this.order('thaw', (engine) => engine.thaw(this.name));
         break;
       case 'announce':
         this.announce(effect.event);
@@ -257,23 +280,24 @@ export class AgentRunner {
    * Orders go to the engine one after the other, each followed by a fresh look. Without the look a watcher's news that was
    * dropped meanwhile would be missed for ever.
    */
-  private order(replicas: number): void {
-    const { engine, log } = { engine: this.world.engine, log: this.log };
-    if (replicas > 0) this.wanted = replicas;
+  private order(order: 'scale' | 'freeze' | 'thaw', carryOut: (engine: Engine) => Promise<void>): void {
+    const { engine } = this.world;
     this.ordersOpen += 1;
     this.orders = this.orders.then(async () => {
       if (this.closed) return;
       let failure: EngineError | null = null;
       try {
-        await engine.scale(this.name, replicas);
+        await carryOut(engine);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         failure = error;
-        log.warn('engine did not take an order', { replicas, detail: error.message });
+        this.log.warn('engine did not take an order', { order, detail: error.message });
       }
       this.ordersOpen -= 1;
       if (failure !== null)
-        this.dispatch({ type: 'order-failed', refused: failure.code !== 'unavailable', detail: failure.message });
+        this.dispatch({ type: 'order-failed', order, refused: failure.code !== 'unavailable', detail: failure.message });
+      else if (order === 'freeze') this.dispatch({ type: 'froze' });
+      else if (order === 'thaw') this.dispatch({ type: 'thawed' });
       if (failure?.code !== 'unavailable') await this.look();
     });
   }
@@ -305,6 +329,8 @@ export class AgentRunner {
       else if (this.wokenBy !== null && this.wokenBy !== 'adopted' && this.wokenBy !== 'replaced')
         metrics.counter('wakes_total', { agent: this.name, cause: this.wokenBy }).add(1);
     }
+    if (type === 'agent.thawed')
+      metrics.histogram('thaw_duration_seconds', { agent: this.name }).observe(Number(facts['ms']) / 1000);
     if (type === 'agent.sleep')
       metrics.counter('sleeps_total', { agent: this.name, reason: facts['reason'] as SleepReason }).add(1);
     if (type === 'agent.sleep_refused')
@@ -322,31 +348,19 @@ export class AgentRunner {
 
   private measured(result: 'ready' | 'timeout' | 'exited' | 'refused', took: Millis): void {
     this.world.metrics.histogram('wake_duration_seconds', { agent: this.name, result }).observe(took / 1000);
-    if (result !== 'ready') return;
-    this.starts = [...this.starts, took].slice(-STARTS_KEPT);
-    try {
-      this.world.store.addStart(this.name, took);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.log.warn('measured start could not be kept', { detail: error.message });
-    }
-  }
-
-  /** Not worth a failed reload: without them Retry-After is a guess, as it was at first. */
-  private measuredBefore(): Millis[] {
-    try {
-      return [...this.world.store.starts(this.name)];
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.log.warn('measured starts could not be read', { detail: error.message });
-      return [];
-    }
+    if (result === 'ready') this.starts.add(took);
   }
 
   private countState(): void {
     for (const state of AGENT_STATES) {
       this.world.metrics.gauge('agent_state', { agent: this.name, state }).set(state === this.state.name ? 1 : 0);
     }
+  }
+
+  /** People's time of its last work, for the order of eviction; 0: none is known of. */
+  get lastUsed(): number {
+    const { lastActivity } = this.activity;
+    return lastActivity === null ? 0 : this.world.clock.wall() + (lastActivity - this.now());
   }
 
   now(): Instant {

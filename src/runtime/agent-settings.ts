@@ -24,7 +24,12 @@ export interface AgentSettings {
   readonly fromApi: boolean;
 }
 
-export function agentSettings(name: string, config: AgentConfig, fromApi: boolean): AgentSettings {
+/** What of the whole house an agent's policy must know. */
+export interface HouseRules {
+  readonly maxReadyAgents: number;
+}
+
+export function agentSettings(name: string, config: AgentConfig, fromApi: boolean, house: HouseRules): AgentSettings {
   const { health, idle } = config;
   const patterns = [config.hostname, ...config.hostnames];
   const askedAt = health.url === null ? null : checkedUrl(health.url);
@@ -41,6 +46,12 @@ export function agentSettings(name: string, config: AgentConfig, fromApi: boolea
       idleTimeout: idle.timeout,
       drainTimeout: idle.drain_timeout,
       wakeCooldown: idle.wake_cooldown,
+      freezeAfter: idle.freeze_after,
+      capped: house.maxReadyAgents > 0,
+      seekTimeout: config.hold.max_wait,
+      minAwake: idle.min_awake,
+      pinned: config.pin,
+      keep: null,
     },
     activity: { websocket: idle.websocket, idleTimeout: idle.timeout },
     probe:

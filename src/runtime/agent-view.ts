@@ -1,6 +1,6 @@
 import type { AgentView, SelfView, ServiceView, TaskView } from '../contract/api.ts';
 import { formatDuration } from '../contract/units.ts';
-import { nextDeadline } from '../core/agent/step.ts';
+import { sleepsAt } from '../core/agent/step.ts';
 import type { Task } from '../ports/engine.ts';
 import { type Instant, type WallTime, rfc3339 } from '../std/time.ts';
 import type { AgentRunner } from './agent-runner.ts';
@@ -11,7 +11,7 @@ export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
   const { settings, state, activity } = runner;
   const { config } = settings;
   const { problem } = runner;
-  const sleepsAt = sleepTime(runner, wall);
+  const asleepAt = sleepTime(runner, wall);
   const busy = runner.leases.list();
   return {
     name: runner.name,
@@ -26,8 +26,9 @@ export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
     since: rfc3339(runner.stateSince),
     connections: activity.sockets,
     in_flight: activity.inFlight,
+    held: runner.holds.size,
     last_activity: lastActivity(runner, wall),
-    ...(sleepsAt === null ? {} : { sleeps_at: sleepsAt }),
+    ...(asleepAt === null ? {} : { sleeps_at: asleepAt }),
     replicas: replicas(runner),
     ...('attempts' in state && state.attempts > 0 ? { attempts: state.attempts } : {}),
     ...(problem === null ? {} : { problem }),
@@ -88,7 +89,7 @@ function lastActivity(runner: AgentRunner, wall: WallTime): string | null {
 }
 
 function sleepTime(runner: AgentRunner, wall: WallTime): string | null {
-  const deadline = runner.state.name === 'ready' ? nextDeadline(runner.state, runner.policy) : null;
+  const deadline = sleepsAt(runner.state, runner.policy);
   return deadline === null ? null : rfc3339(wallOf(deadline, runner, wall));
 }
 

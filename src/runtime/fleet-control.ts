@@ -15,6 +15,7 @@ import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } fro
 import { type AgentSettings, agentSettings } from './agent-settings.ts';
 import { agentView, serviceView } from './agent-view.ts';
 import type { Answer, Caller, Control, Refusal } from './control.ts';
+import type { Limits } from './admission.ts';
 import { keeping, unknownAgent } from './answers.ts';
 import type { ControlParts } from './control-parts.ts';
 import { SelfService } from './self-service.ts';
@@ -48,7 +49,7 @@ export class FleetControl implements Control {
   async open(): Promise<void> {
     for (const { name, body } of this.parts.store.agents()) this.bodies.set(name, body);
     this.fit();
-    await this.parts.fleet.open(this.settings(), { inFlight: this.config.limits.in_flight });
+    await this.parts.fleet.open(this.settings(), this.limits());
   }
 
   /** From now on not ready: the daemon is ending. */
@@ -264,14 +265,20 @@ export class FleetControl implements Control {
   }
 
   private settings(): readonly AgentSettings[] {
+    const house = { maxReadyAgents: this.config.max_ready_agents };
     return [
-      ...Object.entries(this.config.agents).map(([name, config]) => agentSettings(name, config, false)),
-      ...[...this.made].map(([name, config]) => agentSettings(name, config, true)),
+      ...Object.entries(this.config.agents).map(([name, config]) => agentSettings(name, config, false, house)),
+      ...[...this.made].map(([name, config]) => agentSettings(name, config, true, house)),
     ];
   }
 
   private applyNow(): void {
-    this.parts.fleet.apply(this.settings(), { inFlight: this.config.limits.in_flight });
+    this.parts.fleet.apply(this.settings(), this.limits());
+  }
+
+  private limits(): Limits {
+    const { limits, max_ready_agents, hold_max_requests } = this.config;
+    return { inFlight: limits.in_flight, held: hold_max_requests, awake: max_ready_agents };
   }
 
   /**

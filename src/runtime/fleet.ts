@@ -11,7 +11,9 @@ import { type Millis, type WallTime, after } from '../std/time.ts';
 import { type Limits, ConfiguredDestination, RegisteredDestination } from './admission.ts';
 import { AgentRunner, type Inheritance } from './agent-runner.ts';
 import { type AgentSettings, workloadOf } from './agent-settings.ts';
+import { Capacity } from './capacity.ts';
 import { EventLog } from './event-log.ts';
+import type { HeldInAll } from './hold-queue.ts';
 import { PortBook } from './port-book.ts';
 import { type Route, RouteBook } from './route-book.ts';
 import type { Destination, Traffic } from './traffic.ts';
@@ -34,6 +36,8 @@ export interface FleetParts {
   readonly ownPorts: () => readonly number[];
   /** The agent is gone and so are its figures: whoever holds some lets go of them. */
   readonly forgotten: (agent: string) => void;
+  /** No connection that was made to the agent is used again. */
+  readonly endConnections: (agent: string) => void;
 }
 
 export class Fleet implements Traffic {
@@ -56,7 +60,9 @@ export class Fleet implements Traffic {
   /** By name, how many that were removed still have work. */
   private readonly leaving = new Map<string, number>();
   private table: RouteTable = routeTable([]);
-  private limits: Limits = { inFlight: 1000 };
+  limits: Limits = { inFlight: 1000, held: 1000, awake: 0 };
+  readonly heldInAll: HeldInAll = { count: 0 };
+  readonly capacity: Capacity;
   private readonly parts: FleetParts;
   private readonly world: World;
 
@@ -66,9 +72,15 @@ export class Fleet implements Traffic {
     this.routes = new RouteBook({ ...parts, events: this.events });
     this.ports = new PortBook(parts.engine.name === 'process', parts.ownPorts);
     this.engineSince = parts.clock.wall();
+    this.capacity = new Capacity(parts.clock, () => this.runners.values());
     this.world = {
       ...parts,
       events: this.events,
+      heldInAll: this.heldInAll,
+      endConnections: (agent) => this.parts.endConnections(agent),
+      placesChanged: (agent, seeks) => this.capacity.changed(agent, seeks),
+      pauseRoutes: (agent) => this.routes.pause(agent),
+      resumeRoutes: (agent) => this.routes.resume(agent),
       purgeRoutes: (agent, because) => this.routes.purge(agent, because),
       tasksChanged: (agent, tasks) => {
         this.ports.setTasks(agent, tasks);
@@ -135,10 +147,6 @@ export class Fleet implements Traffic {
     return this.table.exact.get(host);
   }
 
-  get inFlightLimit(): number {
-    return this.limits.inFlight;
-  }
-
   runner(name: string): AgentRunner | undefined {
     return this.runners.get(name);
   }
@@ -155,6 +163,7 @@ export class Fleet implements Traffic {
   apply(settings: readonly AgentSettings[], limits: Limits): void {
     if (this.closed) return;
     this.limits = limits;
+    this.capacity.max = limits.awake;
     const next = new Map(settings.map((entry) => [entry.name, entry]));
     const inheritances = new Map<string, Inheritance>();
     for (const runner of this.runners.values()) {
@@ -175,6 +184,7 @@ export class Fleet implements Traffic {
     this.ports.setBackends(settings);
     this.table = routeTable(settings);
     this.settleRoutes();
+    this.capacity.look();
   }
 
   /** A registered hostname that the config has since given away, or no longer allows, is the agent's no more. */
@@ -188,7 +198,8 @@ export class Fleet implements Traffic {
 
   /** Figures that are read off when somebody asks, since moving them with every request would cost the hot path. */
   collect(): void {
-    for (const { name, activity } of this.runners.values()) {
+    for (const { name, activity, holds } of this.runners.values()) {
+      this.parts.metrics.gauge('requests_held', { agent: name }).set(holds.size);
       this.parts.metrics.gauge('requests_in_flight', { agent: name }).set(activity.inFlight);
       this.parts.metrics.gauge('websocket_connections', { agent: name }).set(activity.sockets);
     }
@@ -200,6 +211,7 @@ export class Fleet implements Traffic {
     for (const end of [...this.waits]) end();
     for (const runner of this.runners.values()) runner.close();
     this.routes.close();
+    this.capacity.close();
   }
 
   private isClosed(): boolean {

@@ -4,7 +4,7 @@ import type { Task } from '../ports/engine.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Log } from '../ports/log.ts';
 import { type Store, StoreError } from '../ports/store.ts';
-import { type Instant, type Millis, type WallTime, after } from '../std/time.ts';
+import { type Instant, type Millis, type WallTime, after, elapsed, millisOf } from '../std/time.ts';
 import type { EventLog } from './event-log.ts';
 
 /**
@@ -28,6 +28,8 @@ export class RouteBook {
   private readonly routes = new Map<Hostname, Route>();
   private readonly ends = new Map<Hostname, Instant>();
   private readonly ofAgent = new Map<string, Set<Hostname>>();
+  /** What is left of their ttl, of routes whose agent is frozen: that clock stands still. */
+  private readonly paused = new Map<string, Map<Hostname, Millis>>();
   private alarm: Alarm | null = null;
   private alarmAt: Instant | null = null;
   private closed = false;
@@ -63,7 +65,7 @@ export class RouteBook {
   /** By hostname, in alphabetical order. */
   list(agent?: string): readonly Route[] {
     const routes = agent === undefined ? [...this.routes.values()] : this.heldBy(agent);
-    return routes.sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
+    return routes.map((route) => this.asOfNow(route)).sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   }
 
   hasRoomFor(agent: string, hostname: Hostname): boolean {
@@ -78,7 +80,12 @@ export class RouteBook {
     for (const { leftMs, ...stored } of this.store.routes()) {
       const left = leftMs ?? (stored.expiresAt === null ? null : stored.expiresAt - now);
       if ((left !== null && left <= 0) || !hasTasks(stored.agent)) over.push(stored.hostname);
-      else this.enter({ ...stored, hostname: stored.hostname as Hostname }, left as Millis | null);
+      else {
+        const route = { ...stored, hostname: stored.hostname as Hostname };
+        this.enter(route, left as Millis | null);
+        // Whether its agent is frozen still, the engine has yet to tell.
+        if (leftMs !== null) this.stopClock(route, leftMs);
+      }
     }
     this.forget(over);
     this.count();
@@ -95,6 +102,7 @@ export class RouteBook {
     };
     this.store.putRoute({ ...whole, leftMs: null });
     this.enter(whole, ttl);
+    if (ttl !== null && this.paused.has(whole.agent)) this.stopClock(whole, ttl);
     this.count();
     const { hostname, agent, port } = whole;
     if (before === undefined) this.events.publish('service.registered', { agent, hostname, port });
@@ -126,6 +134,52 @@ export class RouteBook {
       );
   }
 
+  /** Its agent is being frozen: no time passes for its routes until {@link resume}. */
+  pause(agent: string): void {
+    if (!this.paused.has(agent)) this.paused.set(agent, new Map());
+    const now = this.clock.now();
+    for (const route of this.heldBy(agent)) {
+      const end = this.ends.get(route.hostname);
+      if (end === undefined) continue;
+      const left = millisOf(Math.max(1, elapsed(now, end)));
+      this.stopClock(route, left);
+      this.keep(route, left);
+    }
+  }
+
+  resume(agent: string): void {
+    const paused = this.paused.get(agent);
+    this.paused.delete(agent);
+    for (const [hostname, left] of paused ?? []) {
+      const before = this.routes.get(hostname);
+      if (before === undefined) continue;
+      const route = { ...before, expiresAt: (this.clock.wall() + left) as WallTime };
+      this.enter(route, left);
+      this.keep(route, null);
+    }
+  }
+
+  private stopClock({ agent, hostname }: Route, left: Millis): void {
+    this.ends.delete(hostname);
+    this.paused.set(agent, (this.paused.get(agent) ?? new Map<Hostname, Millis>()).set(hostname, left));
+  }
+
+  /** What cannot be written is only wrong for a daemon that is started anew: its clock has gone on. */
+  private keep(route: Route, leftMs: Millis | null): void {
+    try {
+      this.store.putRoute({ ...route, leftMs });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.log.warn('ttl of a route could not be kept', { hostname: route.hostname, detail: error.message });
+    }
+  }
+
+  /** While the clock stands still its end moves on. */
+  private asOfNow(route: Route): Route {
+    const left = this.paused.get(route.agent)?.get(route.hostname);
+    return left === undefined ? route : { ...route, expiresAt: (this.clock.wall() + left) as WallTime };
+  }
+
   close(): void {
     this.closed = true;
     this.alarm?.cancel();
@@ -152,6 +206,7 @@ export class RouteBook {
     for (const { hostname, agent } of routes) {
       this.routes.delete(hostname);
       this.ends.delete(hostname);
+      this.paused.get(agent)?.delete(hostname);
       const held = this.ofAgent.get(agent);
       held?.delete(hostname);
       if (held?.size === 0) this.ofAgent.delete(agent);

@@ -150,4 +150,4 @@ export class SelfService {
 
 /** From starting on, and no longer once it stops. */
 const isAwake = ({ state, tasks }: AgentRunner): boolean =>
-  tasks.length > 0 && ['starting', 'ready', 'draining', 'running', 'degraded'].includes(state.name);
+  tasks.length > 0 && ['starting', 'ready', 'frozen', 'draining', 'running', 'degraded'].includes(state.name);

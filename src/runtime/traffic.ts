@@ -1,8 +1,10 @@
 import type { Outlook } from '../core/outlook.ts';
+import type { OnSleeping } from '../contract/config.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Hostname } from '../contract/hostname.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Address } from '../ports/engine.ts';
+import type { Millis } from '../std/time.ts';
 
 /**
  * What the data plane may ask of the runtime. All of it is synchronous: between looking a host up, admitting a request and
@@ -25,21 +27,63 @@ export interface Destination {
   outlook(): Outlook | null;
   /** Calls `changed` after every transition, and when there is no outlook any more, until the returned function is called. */
   watch(changed: () => void): () => void;
+  /** What is known when a caller meets it asleep. */
+  readonly sleepRules: SleepRules;
   /** Somebody calls without a request of their own to serve: POST /api/wake. Null: nothing stands in its way. */
-  want(cause: WakeCause): Refused | null;
+  want(cause: WakeCause, client: string | null): Refused | null;
   /**
-   * One request or upgrade wants through. Wakes the agent where that is called for. When admitted it counts as work until
-   * `work.end()`, which the data plane owes on every path. `cut` is called at most once, when the runtime may no longer
-   * wait for this work: the connection has to go, a WebSocket with Close 1001.
+   * One request or upgrade wants through. `asleep`: nothing was ordered yet; the caller now uses {@link hold} or
+   * {@link call}, with nothing in between. When admitted it counts as work until `work.end()`, which the data plane owes on
+   * every path. `cut` is called at most once, when the runtime may no longer wait for this work: the connection has to go,
+   * a WebSocket with Close 1001.
    */
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission;
+  /** It is not awake and the caller does not wait: wakes it. */
+  call(kind: 'request' | 'upgrade', client: string | null): Turned;
+  /** It is not awake and the caller waits: wakes it, and settles `waiting` once it is known what becomes of the request. */
+  hold(kind: 'request' | 'upgrade', client: string | null, waiting: Waiting, cut: () => void): Held | Turned;
+  /**
+   * A request that neither wakes the agent nor keeps it awake. Null: it is not awake. It may be cut at any time. A frozen
+   * agent is not awake.
+   */
+  pass(cut: () => void): Admission | null;
 }
 
-export type Admission =
-  | { readonly kind: 'admitted'; readonly work: Work }
-  /** The agent is not awake: 503 with its state and Retry-After. */
-  | { readonly kind: 'asleep'; readonly state: AgentStateName; readonly retryAfterSeconds: number }
-  | Refused;
+/** How an agent meets callers while it is not awake. */
+export interface SleepRules {
+  readonly mode: OnSleeping;
+  /** Frozen: every caller is held for the few milliseconds that the thaw takes. */
+  readonly frozen: boolean;
+  /** Nine of ten starts took less; null: not measured. */
+  readonly typicalStart: Millis | null;
+  readonly preferHoldBelow: Millis;
+  /** How much of the body of a held request may be read, in bytes. */
+  readonly bodyBufferMax: number;
+}
+
+/** A request that waits for its agent. */
+export interface Waiting {
+  /** Called once and later, unless the request has left: `admitted` counts as work from this moment. */
+  settled(admission: Admission): void;
+}
+
+export interface Held {
+  readonly kind: 'held';
+  /** The client has gone. */
+  leave(): void;
+}
+
+/** Not let through. */
+export type Turned = Asleep | Refused;
+
+export type Admission = { readonly kind: 'admitted'; readonly work: Work } | Asleep | Refused;
+
+/** The agent is not awake: 503 with its state and Retry-After. */
+export interface Asleep {
+  readonly kind: 'asleep';
+  readonly state: AgentStateName;
+  readonly retryAfterSeconds: number;
+}
 
 export interface Refused {
   readonly kind: 'refused';

@@ -5,6 +5,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { Probe } from '../ports/probe.ts';
 import type { Store } from '../ports/store.ts';
 import type { EventLog } from './event-log.ts';
+import type { HeldInAll } from './hold-queue.ts';
 
 /** All that a runner reaches beyond its own agent. */
 export interface World {
@@ -15,6 +16,15 @@ export interface World {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly events: EventLog;
+  /** Requests held at a time, for all agents together. */
+  readonly heldInAll: HeldInAll;
+  /** No connection that was made to it is used again. */
+  endConnections(agent: string): void;
+  /** Who gets one of max_ready_agents places has to be looked at again. `seeks`: this agent wants one. */
+  placesChanged(agent: string, seeks: boolean): void;
+  /** While an agent is frozen the clock of its routes' ttl stands still. */
+  pauseRoutes(agent: string): void;
+  resumeRoutes(agent: string): void;
   purgeRoutes(agent: string, because: string): void;
   /** Routes that are bound to a task which is no longer there go. */
   tasksChanged(agent: string, tasks: readonly Task[]): void;

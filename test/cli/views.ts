@@ -33,6 +33,7 @@ export const EVIL = {
   state: 'degraded',
   connections: 0,
   in_flight: 0,
+  held: 0,
   sleeps_at: undefined,
   attempts: 5,
   problem: { code: 'exited', detail: '\u001b[2Jgone\n' },

@@ -96,11 +96,6 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
   // Values.
   ['an unknown key', `listn: ":1"${HELLO}`, ['o.yaml:1:1: listn is not a known key; the nearest known one is listen']],
   [
-    'a key of a later version',
-    `max_ready_agents: 3${HELLO}`,
-    ['o.yaml:1:1: max_ready_agents is not a known key; the nearest known one is agents'],
-  ],
-  [
     'a prototype',
     `__proto__: { listen: 1 }${HELLO}`,
     [expect.stringMatching(/^o\.yaml:1:1: __proto__ is not a known key/) as string],
@@ -316,9 +311,27 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
-    'a sleep key of a later version',
-    'agents:\n  a: { hostname: a, on_sleeping: hold, process: { command: [x] } }\n',
-    [expect.stringMatching(/^o\.yaml:2:21: agents\.a\.on_sleeping is not a known key; the nearest known one is \w+$/) as string],
+    'an unknown way to meet callers',
+    'agents:\n  a: { hostname: a, on_sleeping: wait, process: { command: [x] } }\n',
+    ['o.yaml:2:34: agents.a.on_sleeping must be one of auto, refuse, hold, page, not "wait"'],
+  ],
+  [
+    'limits of holding that hold nothing',
+    'hold_max_requests: 0\nmax_ready_agents: -1\nagents:\n  a: { hostname: a, hold: { max_wait: 0s, max_requests: 0, max_body_buffer: 0KB }, process: { command: [x] } }\n',
+    [
+      'o.yaml:1:20: hold_max_requests must be a whole number from 1 to 1000000, not 0',
+      'o.yaml:2:19: max_ready_agents must be a whole number from 0 to 1000000, not -1',
+      'o.yaml:4:39: agents.a.hold.max_wait must be a duration above zero such as 250ms, 30s, 10m, 2h or 1d, not "0s"',
+      'o.yaml:4:57: agents.a.hold.max_requests must be a whole number from 1 to 1000000, not 0',
+      'o.yaml:4:77: agents.a.hold.max_body_buffer must be a size above zero such as 32KB, 1MB or 2GB, not "0KB"',
+    ],
+  ],
+  [
+    'an agent that sleeps before it is frozen',
+    'agents:\n  a: { hostname: a, idle: { timeout: 1m, freeze_after: 60s }, process: { command: [x] } }\n',
+    [
+      'o.yaml:2:56: agents.a.idle.freeze_after must be shorter than idle.timeout, or the agent is asleep before it is frozen, not "60s"',
+    ],
   ],
 ];
 

@@ -18,21 +18,30 @@ export const POLICY: Policy = {
   idleTimeout: millisOf(10_000),
   drainTimeout: millisOf(30_000),
   wakeCooldown: millisOf(0),
+  freezeAfter: null,
+  capped: false,
+  seekTimeout: millisOf(60_000),
+  minAwake: millisOf(30_000),
+  pinned: false,
+  keep: null,
 };
 
 export const task = (id: string, change: Partial<CheckedTask> = {}): CheckedTask => ({
   id,
   state: 'running',
+  frozen: false,
   health: 'healthy',
   failures: 0,
   ...change,
 });
 export const booting = task('t1', { health: 'unknown' });
 export const failing = task('t1', { failures: 2 });
+export const iced = task('t1', { frozen: true });
 export const ill = task('t1', { health: 'unhealthy', failures: 3 });
 
 export const problem = { code: 'exited', detail: 'exit code 1' } as const;
-export const onDemand = { policy: 'on-demand', since: EARLIER, busy: false } as const;
+export const onDemand = { policy: 'on-demand', since: EARLIER, busy: false, lingering: false } as const;
+const up = { awakeSince: instantOf(1), lastActivity: EARLIER, freezeFailed: false, tasks: [task('t1')] } as const;
 type Of<N extends AgentState['name'], P = 'on-demand'> = Partial<Extract<AgentState, { name: N; policy: P }>>;
 
 export const sleeping = (change: Of<'sleeping'> = {}): AgentState => ({
@@ -41,6 +50,7 @@ export const sleeping = (change: Of<'sleeping'> = {}): AgentState => ({
   attempts: 0,
   notBefore: null,
   wake: null,
+  seeking: null,
   problem: null,
   ...change,
 });
@@ -50,6 +60,7 @@ export const degraded = (change: Of<'degraded'> = {}): AgentState => ({
   attempts: 5,
   notBefore: EARLIER,
   wake: null,
+  seeking: null,
   problem,
   ...change,
 });
@@ -66,19 +77,27 @@ export const starting = (change: Of<'starting'> = {}): AgentState => ({
 });
 export const ready = (change: Of<'ready'> = {}): AgentState => ({
   ...onDemand,
+  ...up,
   name: 'ready',
-  busy: false,
-  lastActivity: EARLIER,
-  tasks: [task('t1')],
+  ...change,
+});
+export const frozen = (change: Of<'frozen'> = {}): AgentState => ({
+  ...onDemand,
+  ...up,
+  name: 'frozen',
+  phase: 'frozen',
+  then: null,
+  phaseSince: EARLIER,
+  deadline: LATER,
+  orders: 0,
+  tasks: [iced],
   ...change,
 });
 export const draining = (change: Of<'draining'> = {}): AgentState => ({
   ...onDemand,
+  ...up,
   name: 'draining',
   reason: 'idle',
-  busy: false,
-  lastActivity: EARLIER,
-  tasks: [task('t1')],
   ...change,
 });
 export const stopping = (change: Of<'stopping'> = {}): AgentState => ({
@@ -120,7 +139,18 @@ export const quiet: AgentEvent = { type: 'quiet', lastActivity: NOW };
 export const sleep = (force = false): AgentEvent => ({ type: 'sleep-ordered', force });
 export const due: AgentEvent = { type: 'due' };
 export const probed = (healthy: boolean, id = 't1'): AgentEvent => ({ type: 'probed', task: id, healthy, detail: 'status 503' });
-export const orderFailed = (refused: boolean): AgentEvent => ({ type: 'order-failed', refused, detail: 'no such command' });
+export const orderFailed = (refused: boolean, order: 'scale' | 'freeze' | 'thaw' = 'scale'): AgentEvent => ({
+  type: 'order-failed',
+  order,
+  refused,
+  detail: 'no such command',
+});
+export const lingers = (open = true) => ({ type: 'lingers', open }) as const satisfies AgentEvent;
+export const evict = { type: 'evict' } as const satisfies AgentEvent;
+export const placed = { type: 'placed' } as const satisfies AgentEvent;
+export const unwanted = { type: 'unwanted' } as const satisfies AgentEvent;
+export const froze = { type: 'froze' } as const satisfies AgentEvent;
+export const thawed = { type: 'thawed' } as const satisfies AgentEvent;
 export const observed = (
   count: number,
   tasks: readonly CheckedTask[],
@@ -129,7 +159,7 @@ export const observed = (
 ): AgentEvent => ({
   type: 'observed',
   wanted: count,
-  tasks: tasks.map(({ id, state }) => ({ id, state })),
+  tasks: tasks.map(({ id, state, frozen }) => ({ id, state, frozen })),
   converging,
   lastExit: null,
   obstacle,

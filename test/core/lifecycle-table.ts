@@ -1,20 +1,18 @@
-import type { AgentEffect, AgentEvent, AgentEventType } from '../../src/core/agent/event.ts';
-import type { AgentState } from '../../src/core/agent/state.ts';
-import { instantOf } from '../../src/std/time.ts';
+import type { AgentEffect } from '../../src/core/agent/event.ts';
 import {
   NOW,
   EARLIER,
   LATER,
-  task,
   booting,
   failing,
-  ill,
   problem,
   sleeping,
   degraded,
   starting,
-  ready,
-  draining,
+  iced,
+  lingers,
+  placed,
+  unwanted,
   stopping,
   running,
   failingWatched,
@@ -31,53 +29,46 @@ import {
   t2,
   endingTask,
 } from './lifecycle-parts.ts';
+import {
+  type Case,
+  STATE_KEYS,
+  type StateKey,
+  type Table,
+  row,
+  by,
+  CAPPED,
+  KEPT_ASLEEP,
+  KEPT_AWAKE,
+  SEEKING,
+  SOUGHT_LONG,
+  leftovers,
+  STARTS,
+  ADOPTS,
+  STOPS,
+  LEFT_TO_OTHERS,
+  IS_GONE,
+} from './lifecycle-rows.ts';
+import { UP } from './lifecycle-table-up.ts';
 
 /**
  * The life cycle as a table, independent of the code that decides it: for every state and every event each case that differs,
  * with where it leads and what it orders. The types have no holes: a new state or event does not compile until its cells are
  * written. docs/lifecycle.md is made from this.
  */
-export const STATE_KEYS = [
-  'sleeping',
-  'degraded',
-  'starting',
-  'ready',
-  'draining',
-  'stopping',
-  'running',
-  'running-degraded',
-] as const;
-export type StateKey = (typeof STATE_KEYS)[number];
-
-export interface Case {
-  /** The circumstance that makes this case differ; empty where there is only one. */
-  readonly when: string;
-  readonly state: AgentState;
-  readonly event: AgentEvent;
-  /** State name after the step. */
-  readonly to: AgentState['name'];
-  /** Effects in order; an announcement as the type of its event. */
-  readonly orders: readonly string[];
-}
-export type Table = Readonly<Record<StateKey, Readonly<Record<AgentEventType, readonly [Case, ...Case[]]>>>>;
-
-const row = (when: string, state: AgentState, event: AgentEvent, to: Case['to'], ...orders: readonly string[]): Case => ({
-  when,
-  state,
-  event,
-  to,
-  orders,
-});
-const STARTS = ['purge-routes', 'agent.starting', 'scale 2'] as const;
-const ADOPTS = ['purge-routes', 'agent.starting'] as const;
-const STOPS = ['purge-routes', 'cut', 'scale 0'] as const;
-const LEFT_TO_OTHERS = ['purge-routes', 'scale 0'] as const;
-const IS_GONE = ['purge-routes', 'cut', 'agent.sleep'] as const;
-
 // One case a line, to be read as a table.
 // prettier-ignore
 export const TABLE: Table = {
   sleeping: {
+    lingers: [row('', sleeping(), lingers(), 'sleeping')],
+    placed: [
+      row('it seeks a place', sleeping(SEEKING), placed, 'starting', ...STARTS),
+      row('it seeks none', sleeping(), placed, 'sleeping'),
+    ],
+    unwanted: [
+      row('it seeks a place for those who left', sleeping(SEEKING), unwanted, 'sleeping'),
+      row('it seeks none', sleeping({ wake: 'request', notBefore: LATER }), unwanted, 'sleeping'),
+    ],
+    ...leftovers(sleeping(), 'evict', 'froze', 'thawed'),
     wanted: [
       row('', sleeping(), wanted(), 'starting', 'agent.wake', ...STARTS),
       row('inside backoff or cooldown', sleeping({ attempts: 1, notBefore: LATER }), wanted(), 'sleeping', 'agent.wake'),
@@ -85,6 +76,9 @@ export const TABLE: Table = {
       row('inside backoff, by an operator', sleeping({ attempts: 1, notBefore: LATER }), wanted(true), 'starting', 'agent.wake', ...STARTS),
       row('inside cooldown, by an operator', sleeping({ notBefore: LATER }), wanted(true), 'sleeping', 'agent.wake'),
       row('backoff over', sleeping({ attempts: 1, notBefore: EARLIER }), wanted(), 'starting', 'agent.wake', ...STARTS),
+      by(CAPPED, row('where places are limited', sleeping(), wanted(), 'sleeping', 'agent.wake')),
+      by(CAPPED, row('it seeks a place already', sleeping(SEEKING), wanted(), 'sleeping')),
+      by(KEPT_ASLEEP, row('kept asleep', sleeping(), wanted(), 'sleeping')),
     ],
     busy: [row('', sleeping(), busy, 'sleeping')],
     quiet: [row('', sleeping(), quiet, 'sleeping')],
@@ -95,6 +89,8 @@ export const TABLE: Table = {
       row('wanted, none listed yet', sleeping(), observed(1, []), 'starting', ...ADOPTS),
       row('something stands in the way', sleeping(), obstructed(0), 'sleeping'),
       row('none wanted, some still ending', sleeping(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('frozen by an earlier daemon', sleeping(), observed(1, [iced]), 'frozen', 'agent.frozen'),
+      row('frozen by an earlier daemon, and somebody has called', sleeping({ wake: 'request' }), observed(1, [iced]), 'frozen', 'agent.frozen', 'thaw'),
     ],
     probed: [row('', sleeping(), probed(true), 'sleeping')],
     'order-failed': [row('', sleeping(), orderFailed(true), 'sleeping')],
@@ -102,13 +98,29 @@ export const TABLE: Table = {
       row('nobody called', sleeping({ notBefore: EARLIER }), due, 'sleeping'),
       row('a wake is remembered', sleeping({ wake: 'request', notBefore: NOW }), due, 'starting', ...STARTS),
       row('remembered, too early', sleeping({ wake: 'request', notBefore: LATER }), due, 'sleeping'),
+      by(CAPPED, row('a wake is remembered, where places are limited', sleeping({ wake: 'request', notBefore: NOW }), due, 'sleeping')),
+      by(CAPPED, row('no place was free for long enough', sleeping(SOUGHT_LONG), due, 'sleeping')),
+      by(KEPT_AWAKE, row('kept awake', sleeping(), due, 'starting', ...STARTS)),
     ],
   },
   degraded: {
+    lingers: [row('', degraded(), lingers(), 'degraded')],
+    placed: [
+      row('it seeks a place', degraded(SEEKING), placed, 'starting', ...STARTS),
+      row('it seeks none', degraded(), placed, 'degraded'),
+    ],
+    unwanted: [
+      row('it seeks a place for those who left', degraded(SEEKING), unwanted, 'degraded'),
+      row('it seeks none', degraded({ wake: 'request', notBefore: LATER }), unwanted, 'degraded'),
+    ],
+    ...leftovers(degraded(), 'evict', 'froze', 'thawed'),
     wanted: [
       row('backoff over', degraded(), wanted(), 'starting', 'agent.wake', ...STARTS),
       row('inside backoff', degraded({ notBefore: LATER }), wanted(), 'degraded', 'agent.wake'),
       row('inside backoff, by an operator', degraded({ notBefore: LATER }), wanted(true), 'starting', 'agent.wake', ...STARTS),
+      by(CAPPED, row('where places are limited', degraded(), wanted(), 'degraded', 'agent.wake')),
+      by(CAPPED, row('it seeks a place already', degraded(SEEKING), wanted(), 'degraded')),
+      by(KEPT_ASLEEP, row('kept asleep', degraded(), wanted(), 'degraded')),
     ],
     busy: [row('', degraded(), busy, 'degraded')],
     quiet: [row('', degraded(), quiet, 'degraded')],
@@ -117,15 +129,22 @@ export const TABLE: Table = {
       row('nothing there', degraded(), observed(0, []), 'degraded'),
       row('tasks wanted by somebody else', degraded(), observed(1, [t1]), 'starting', ...ADOPTS),
       row('none wanted, some still ending', degraded(), observed(0, [endingTask]), 'stopping', ...STOPS),
+      row('frozen by an earlier daemon', degraded(), observed(1, [iced]), 'frozen', 'agent.frozen'),
+      row('frozen by an earlier daemon, and somebody has called', degraded({ wake: 'request' }), observed(1, [iced]), 'frozen', 'agent.frozen', 'thaw'),
     ],
     probed: [row('', degraded(), probed(true), 'degraded')],
     'order-failed': [row('', degraded(), orderFailed(false), 'degraded')],
     due: [
       row('nobody called', degraded(), due, 'degraded'),
       row('a wake is remembered', degraded({ wake: 'request', notBefore: NOW }), due, 'starting', ...STARTS),
+      by(CAPPED, row('a wake is remembered, where places are limited', degraded({ wake: 'request', notBefore: NOW }), due, 'degraded')),
+      by(CAPPED, row('no place was free for long enough', degraded(SOUGHT_LONG), due, 'degraded')),
+      by(KEPT_AWAKE, row('kept awake', degraded(), due, 'starting', ...STARTS)),
     ],
   },
   starting: {
+    lingers: [row('', starting(), lingers(), 'starting')],
+    ...leftovers(starting(), 'evict', 'placed', 'unwanted', 'froze', 'thawed'),
     wanted: [row('', starting(), wanted(), 'starting')],
     busy: [row('', starting(), busy, 'starting')],
     quiet: [row('', starting({ busy: true }), quiet, 'starting')],
@@ -151,86 +170,22 @@ export const TABLE: Table = {
       row('refused for the last of max_restart_attempts times', starting({ tasks: [], attempts: 4 }), orderFailed(true), 'degraded', 'measured refused', 'purge-routes', 'cut', 'purge-routes', 'agent.sleep', 'restart.exhausted', 'agent.degraded'),
       row('refused, though tasks are there', starting(), orderFailed(true), 'stopping', 'measured refused', ...STOPS),
       row('engine unavailable', starting({ tasks: [] }), orderFailed(false), 'stopping', ...STOPS),
+      row('to freeze, in the life before', starting(), orderFailed(true, 'freeze'), 'starting'),
     ],
     due: [
       row('at startup_timeout', starting({ deadline: NOW }), due, 'stopping', 'measured timeout', ...STOPS),
       row('too early', starting(), due, 'starting'),
     ],
   },
-  ready: {
-    wanted: [row('', ready(), wanted(), 'ready')],
-    busy: [row('', ready(), busy, 'ready')],
-    quiet: [row('', ready({ busy: true }), quiet, 'ready')],
-    'sleep-ordered': [
-      row('', ready({ busy: true }), sleep(), 'draining', 'agent.draining'),
-      row('by force', ready({ busy: true }), sleep(true), 'stopping', ...STOPS),
-    ],
-    observed: [
-      row('all well', ready(), observed(2, [t1, t2]), 'ready'),
-      row('last task ended', ready(), observed(1, []), 'stopping', ...STOPS),
-      row('last task ended, another is coming', ready(), observed(1, [], true), 'starting', ...ADOPTS),
-      row('last healthy task ended, an ill one is left', ready({ tasks: [ill, t2] }), observed(2, [t1]), 'draining', 'agent.draining'),
-      row('last healthy task ended, an unchecked one is left', ready(), observed(1, [t2]), 'starting', ...ADOPTS),
-      row('scaled to 0 by somebody else', ready(), observed(0, [endingTask]), 'stopping', ...LEFT_TO_OTHERS),
-      row('removed by somebody else, and nothing is left', ready(), obstructed(0), 'sleeping', ...IS_GONE),
-      row('all well, though something stands in the way', ready(), obstructed(1, [t1]), 'ready'),
-    ],
-    probed: [
-      row('passed', ready(), probed(true), 'ready'),
-      row('failed', ready(), probed(false), 'ready', 'agent.health_failed'),
-      row('failed max_failures times', ready({ tasks: [failing] }), probed(false), 'draining', 'agent.health_failed', 'agent.draining'),
-      row('failed max_failures times, another has not been checked', ready({ tasks: [failing, task('t2', { health: 'unknown' })] }), probed(false), 'starting', 'agent.health_failed', ...ADOPTS),
-      row('failed, another is well', ready({ tasks: [failing, t2] }), probed(false), 'ready', 'agent.health_failed'),
-    ],
-    'order-failed': [row('', ready(), orderFailed(false), 'ready')],
-    due: [
-      row('idle', ready({ lastActivity: EARLIER }), due, 'draining', 'agent.draining'),
-      row('too early', ready({ lastActivity: NOW }), due, 'ready'),
-      row('at work', ready({ busy: true }), due, 'ready'),
-    ],
-  },
-  draining: {
-    wanted: [
-      row('by idleness', draining(), wanted(), 'ready', 'agent.ready'),
-      row('by an operator', draining({ reason: 'admin', busy: true }), wanted(), 'draining'),
-      row('by an operator, who takes it back', draining({ reason: 'admin', busy: true }), wanted(true), 'ready', 'agent.ready'),
-      row('by an operator, who takes it back when nobody serves any more', draining({ reason: 'admin', busy: true, tasks: [booting] }), wanted(true), 'starting', 'agent.ready', ...ADOPTS),
-      row('for a restart', draining({ reason: 'restart', busy: true }), wanted(), 'draining'),
-    ],
-    busy: [
-      row('by idleness', draining(), busy, 'ready', 'agent.ready'),
-      row('by an operator', draining({ reason: 'admin' }), busy, 'draining'),
-    ],
-    quiet: [row('', draining({ reason: 'admin', busy: true }), quiet, 'draining')],
-    'sleep-ordered': [
-      row('', draining({ reason: 'restart', busy: true }), sleep(), 'draining'),
-      row('by force', draining({ reason: 'admin', busy: true }), sleep(true), 'stopping', ...STOPS),
-    ],
-    observed: [
-      row('all well', draining({ reason: 'admin', busy: true }), observed(1, [t1]), 'draining'),
-      row('last task ended', draining(), observed(1, []), 'stopping', ...STOPS),
-      row('scaled to 0 by somebody else', draining(), observed(0, [endingTask]), 'stopping', ...LEFT_TO_OTHERS),
-      row('scaled to 0 by somebody else, and nothing is left', draining(), observed(0, []), 'sleeping', ...IS_GONE),
-    ],
-    probed: [
-      row('passed', draining(), probed(true), 'draining'),
-      row('failed', draining(), probed(false), 'draining', 'agent.health_failed'),
-    ],
-    'order-failed': [row('', draining(), orderFailed(false), 'draining')],
-    due: [
-      row('quiet', draining(), due, 'stopping', ...STOPS),
-      row('quiet, by an operator', draining({ reason: 'admin' }), due, 'stopping', ...STOPS),
-      row('at work, before drain_timeout', draining({ reason: 'admin', busy: true }), due, 'draining'),
-      row('at work at drain_timeout, by an operator', draining({ reason: 'admin', busy: true, since: instantOf(1) }), due, 'ready', 'agent.sleep_refused', 'agent.ready'),
-      row('at work at drain_timeout, for a restart', draining({ reason: 'restart', busy: true, since: instantOf(1) }), due, 'stopping', ...STOPS),
-      row('at work at drain_timeout, by idleness', draining({ busy: true, since: instantOf(1) }), due, 'ready', 'agent.ready'),
-    ],
-  },
+  ...UP,
   stopping: {
+    lingers: [row('', stopping(), lingers(), 'stopping')],
+    ...leftovers(stopping(), 'evict', 'placed', 'unwanted', 'froze', 'thawed'),
     wanted: [
       row('', stopping(), wanted(), 'stopping', 'agent.wake'),
       row('already remembered', stopping({ wake: 'request' }), wanted(), 'stopping'),
       row('for a restart', stopping({ next: 'restart' }), wanted(), 'stopping'),
+      by(KEPT_ASLEEP, row('kept asleep', stopping(), wanted(), 'stopping')),
     ],
     busy: [row('', stopping(), busy, 'stopping')],
     quiet: [row('', stopping(), quiet, 'stopping')],
@@ -246,13 +201,18 @@ export const TABLE: Table = {
       row('scaled up by somebody else', stopping(), observed(1, []), 'stopping'),
     ],
     probed: [row('', stopping(), probed(true), 'stopping')],
-    'order-failed': [row('', stopping(), orderFailed(false), 'stopping')],
+    'order-failed': [
+      row('', stopping(), orderFailed(false), 'stopping'),
+      row('to thaw, before', stopping(), orderFailed(false, 'thaw'), 'stopping'),
+    ],
     due: [
       row('the order had no effect', stopping({ deadline: NOW }), due, 'stopping', 'scale 0'),
       row('too early', stopping(), due, 'stopping'),
     ],
   },
   running: {
+    lingers: [row('', running(), lingers(), 'running')],
+    ...leftovers(running(), 'evict', 'placed', 'unwanted', 'froze', 'thawed'),
     wanted: [row('', running(), wanted(), 'running')],
     busy: [row('', running(), busy, 'running')],
     quiet: [row('', running(), quiet, 'running')],
@@ -277,6 +237,8 @@ export const TABLE: Table = {
     ],
   },
   'running-degraded': {
+    lingers: [row('', failingWatched(), lingers(), 'degraded')],
+    ...leftovers(failingWatched(), 'evict', 'placed', 'unwanted', 'froze', 'thawed'),
     wanted: [row('', failingWatched(), wanted(), 'degraded')],
     busy: [row('', failingWatched(), busy, 'degraded')],
     quiet: [row('', failingWatched(), quiet, 'degraded')],
@@ -309,6 +271,8 @@ export function orderWords(effect: AgentEffect): string {
     case 'start-measured':
       return `measured ${effect.result}`;
     case 'cut':
+    case 'freeze':
+    case 'thaw':
     case 'purge-routes':
       return effect.type;
   }

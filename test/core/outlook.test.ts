@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import type { AgentState } from '../../src/core/agent/state.ts';
 import { outlookOf } from '../../src/core/outlook.ts';
 import { millisOf } from '../../src/std/time.ts';
-import { degraded, draining, EARLIER, LATER, NOW, POLICY, ready, sleeping, starting, stopping } from './lifecycle-parts.ts';
+import { degraded, draining, EARLIER, LATER, NOW, ready, sleeping, starting, stopping } from './lifecycle-parts.ts';
 
-const of = (state: AgentState, reason: 'exited' | null = null) => outlookOf(state, reason, NOW, POLICY, millisOf(4000));
+const of = (state: AgentState, reason: 'exited' | null = null) => outlookOf(state, reason, NOW, millisOf(4000));
 
 test('an agent is coming while it starts, and while a start follows without anybody asking again', () => {
   const coming: readonly AgentState[] = [

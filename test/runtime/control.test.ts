@@ -167,6 +167,7 @@ describe('health', () => {
         since: '2026-01-01T00:00:00.401Z',
         connections: 0,
         in_flight: 0,
+        held: 0,
         last_activity: null,
         sleeps_at: '2026-01-01T00:01:30.401Z',
         replicas: { wanted: 1, running: 1, max: 1 },

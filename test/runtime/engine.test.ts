@@ -15,7 +15,7 @@ describe('the engine is lost', () => {
     expect(open.want('kai.test')).toBeNull();
     expect(codeOf(open.control.wake('eve'))).toBe('engine-unavailable');
     expect(codeOf(open.control.wake('kai'))).toBe('ok');
-    open.fleet.lookup('eve.test' as never)?.want('api');
+    open.fleet.lookup('eve.test' as never)?.want('api', null);
     expect(open.state('eve')).toBe('sleeping');
     expect(open.control.health()).toMatchObject({ status: 'degraded', engine: { connected: false } });
     expect(open.control.ready()).toEqual({ ready: false, because: 'engine unavailable' });

@@ -12,7 +12,7 @@ import type { Loaded } from '../../src/runtime/control-parts.ts';
 import { CountedEngine } from '../../src/runtime/counted-engine.ts';
 import { FleetControl } from '../../src/runtime/fleet-control.ts';
 import { Fleet } from '../../src/runtime/fleet.ts';
-import type { Admission, Destination, Refused, Work } from '../../src/runtime/traffic.ts';
+import type { Admission, Destination, Held, Refused, Work } from '../../src/runtime/traffic.ts';
 import { assert } from '../../src/std/assert.ts';
 import { type Outcome, done, failed } from '../../src/std/outcome.ts';
 import type { FakeEngineOptions } from '../support/fake-agent.ts';
@@ -52,6 +52,8 @@ export class House {
   readonly events: EventBody[] = [];
   /** Agents whose figures were let go of. */
   readonly forgotten: string[] = [];
+  /** Agents whose connections were ended. */
+  readonly disconnected: string[] = [];
   readonly fleet: Fleet;
   readonly control: FleetControl;
   /** What the next reload finds. */
@@ -74,6 +76,7 @@ export class House {
       tokenOf: (agent) => `token of ${agent}`,
       ownPorts: () => OWN_PORTS,
       forgotten: (agent) => void this.forgotten.push(agent),
+      endConnections: (agent) => void this.disconnected.push(agent),
     });
     this.control = new FleetControl(
       {
@@ -138,12 +141,19 @@ export class House {
 
   /** One request or upgrade for this host, as the data plane asks. */
   ask(host = 'kai.test', kind: 'request' | 'upgrade' = 'request', cut: () => void = () => undefined): Admission {
-    return this.destination(host).admit(kind, cut);
+    const destination = this.destination(host);
+    const admission = destination.admit(kind, cut);
+    return admission.kind === 'asleep' ? destination.call(kind, null) : admission;
+  }
+
+  /** One request or upgrade for this host that waits if it has to; what became of it so far is in its `outcome`. */
+  waits(host = 'kai.test', kind: 'request' | 'upgrade' = 'request', cut: () => void = () => undefined): WaitingCaller {
+    return new WaitingCaller(this.destination(host), kind, cut);
   }
 
   /** POST /api/wake on this host. */
   want(host: string): Refused | null {
-    return this.destination(host).want('api');
+    return this.destination(host).want('api', null);
   }
 
   /** A request that has to be let in. */
@@ -209,6 +219,42 @@ export class House {
     const config = configFromText(JSON.stringify(this.file), 'test.yaml', {});
     assert(config.ok, `the config of the test is in order: ${JSON.stringify(config.ok ? '' : config.failure)}`);
     return config.value.config;
+  }
+}
+
+/** A caller who waits where the agent is not awake, as the data plane lets it. */
+export class WaitingCaller {
+  outcome: Admission | null = null;
+  private readonly held: Held | null;
+
+  constructor(destination: Destination, kind: 'request' | 'upgrade', cut: () => void) {
+    const admission = destination.admit(kind, cut);
+    const asked =
+      admission.kind === 'asleep'
+        ? destination.hold(kind, null, { settled: (settled) => (this.outcome = settled) }, cut)
+        : admission;
+    this.held = asked.kind === 'held' ? asked : null;
+    if (asked.kind !== 'held') this.outcome = asked;
+  }
+
+  get isHeld(): boolean {
+    return this.held !== null && this.outcome === null;
+  }
+
+  leave(): void {
+    this.held?.leave();
+  }
+
+  /** How it ended: `admitted`, `asleep`, or the code of the problem. */
+  get word(): string {
+    const { outcome } = this;
+    return outcome === null ? 'held' : outcome.kind === 'refused' ? outcome.problem : outcome.kind;
+  }
+
+  /** The work of a request that was let in. */
+  get work(): Work {
+    assert(this.outcome?.kind === 'admitted', `the request was let in, and is not ${this.word}`);
+    return this.outcome.work;
   }
 }
 

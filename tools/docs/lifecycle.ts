@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type Case, STATE_KEYS, type StateKey, TABLE } from '../../test/core/lifecycle-table.ts';
+import { type Case, STATE_KEYS, type StateKey } from '../../test/core/lifecycle-rows.ts';
+import { TABLE } from '../../test/core/lifecycle-table.ts';
 import { type Page, code, table } from './page.ts';
 
 /** docs/lifecycle.md: written by hand, but for the table, which is the one that the tests hold against the code. */
@@ -20,6 +21,7 @@ const TITLES: Readonly<Record<StateKey, string>> = {
   degraded: 'degraded (on-demand)',
   starting: 'starting',
   ready: 'ready',
+  frozen: 'frozen',
   draining: 'draining',
   stopping: 'stopping',
   running: 'running (always-on, unmanaged)',

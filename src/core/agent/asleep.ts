@@ -1,6 +1,8 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
+import type { WakeCause } from '../../contract/events.ts';
 import type { AgentEvent, Sighting } from './event.ts';
+import { adoptFrozen } from './frozen.ts';
 import { type OnDemandStep, start, stay, stop, wakeSaid } from './moves.ts';
 import type { Policy } from './policy.ts';
 import type { Degraded, Sleeping, Starting } from './state.ts';
@@ -8,35 +10,46 @@ import { mergeTasks } from './tasks.ts';
 
 /**
  * Sleeping and degraded: nothing runs. They differ in how long a wake waits and in what an operator is told, not in what
- * can happen to them, so both take the same steps.
+ * can happen to them, so both take the same steps. A wake waits for its backoff first and for a place after that: whoever
+ * may not start yet must not keep a place from somebody who may.
  */
 export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: Instant, policy: Policy): OnDemandStep {
   switch (event.type) {
     case 'wanted': {
+      if (policy.keep === 'asleep') return stay(state);
       const said = state.wake === null ? [wakeSaid(event.cause)] : [];
-      const wait = state.notBefore !== null && now < state.notBefore;
+      // An operator's wake is not taken back when those leave who wait for theirs.
+      const cause = event.admin ? event.cause : (state.wake ?? event.cause);
       // The backoff keeps callers from hammering at an agent that cannot start; an operator has just mended it. The
       // cooldown holds for both: it is the operator's own wish.
       const overridden = event.admin && state.attempts > 0;
-      if (wait && !overridden) return stay({ ...state, wake: state.wake ?? event.cause }, ...said);
-      const step = start(state, state.wake ?? event.cause, now, policy);
+      if (mustWait(state, now) && !overridden) return stay({ ...state, wake: cause }, ...said);
+      const step = goUp(state, cause, now, policy);
       return { ...step, effects: [...said, ...step.effects] };
     }
+    case 'placed':
+      return state.seeking === null || state.wake === null ? stay(state) : start(state, state.wake, now, policy);
+    case 'unwanted':
+      // A wake that is on its way is not taken back: what was said to callers who did not wait would not be true any more.
+      return state.seeking === null || state.wake === 'api' ? stay(state) : stay({ ...state, wake: null, seeking: null });
     case 'due':
-      return state.wake === null || (state.notBefore !== null && now < state.notBefore)
-        ? stay(state)
-        : start(state, state.wake, now, policy);
+      return due(state, now, policy);
     case 'observed':
       return found(state, event, now, policy);
     case 'sleep-ordered':
       // Whoever called before the operator's order is not served any more; who calls after it wakes it again.
-      return stay({ ...state, wake: null });
+      return stay({ ...state, wake: null, seeking: null });
     case 'busy':
       return stay({ ...state, busy: true });
     case 'quiet':
       return stay({ ...state, busy: false });
+    case 'lingers':
+      return stay({ ...state, lingering: event.open });
     case 'probed':
     case 'order-failed':
+    case 'froze':
+    case 'thawed':
+    case 'evict':
       // Left over from the life before.
       return stay(state);
     default:
@@ -44,10 +57,34 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
   }
 }
 
+/** What it is to be woken for: somebody called, or the operator keeps it awake. */
+export const wakeOf = ({ wake }: Sleeping | Degraded, { keep }: Policy): WakeCause | null =>
+  wake ?? (keep === 'awake' ? 'api' : null);
+
+const mustWait = ({ notBefore }: Sleeping | Degraded, now: Instant): boolean => notBefore !== null && now < notBefore;
+
+function due(state: Sleeping | Degraded, now: Instant, policy: Policy): OnDemandStep {
+  const wake = wakeOf(state, policy);
+  if (wake === null || mustWait(state, now)) return stay(state);
+  if (state.seeking === null) return goUp(state, wake, now, policy);
+  if (now < state.seeking.until) return stay(state);
+  // Nobody has to wait for ever, but an operator's standing order does.
+  if (policy.keep === 'awake') return stay({ ...state, seeking: { ...state.seeking, until: after(now, policy.seekTimeout) } });
+  return stay({ ...state, wake: null, seeking: null });
+}
+
+/** At once, or as soon as there is a place for it. */
+function goUp(state: Sleeping | Degraded, cause: WakeCause, now: Instant, policy: Policy): OnDemandStep {
+  if (!policy.capped) return start(state, cause, now, policy);
+  const until = after(now, policy.seekTimeout);
+  if (state.seeking !== null) return stay({ ...state, wake: cause, seeking: { ...state.seeking, until } });
+  return stay({ ...state, wake: cause, seeking: { since: now, until } });
+}
+
 /** Tasks that we did not start: an operator scaled by hand, or an earlier daemon left them awake. Ours from now on. */
 function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const tasks = mergeTasks([], seen.tasks);
-  if (seen.wanted > 0) return start(state, 'adopted', now, policy, tasks);
+  if (seen.wanted > 0) return adoptFrozen(state, tasks, now) ?? start(state, 'adopted', now, policy, tasks);
   if (seen.tasks.length === 0) return stay(state);
   // On its way out. A start now would put a second copy beside it.
   const ending: Starting = {
@@ -58,6 +95,7 @@ function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy:
     attempts: state.attempts,
     cause: 'adopted',
     busy: state.busy,
+    lingering: state.lingering,
     whyNot: null,
     tasks,
   };

@@ -1,10 +1,21 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after } from '../../std/time.ts';
-import { type AgentEvent, type Sighting, whyNot } from './event.ts';
-import { type OnDemandStep, allIll, announce, drain, healthSaid, start, stay, stop, stoppedByOthers } from './moves.ts';
+import type { AgentEvent, Sighting } from './event.ts';
+import { freeze, isEvictable } from './frozen.ts';
+import {
+  type OnDemandStep,
+  announce,
+  drain,
+  healthSaid,
+  keepServing,
+  lostAllTasks,
+  stay,
+  stop,
+  stoppedByOthers,
+} from './moves.ts';
 import type { Policy } from './policy.ts';
-import type { AgentProblem, Draining, Ready } from './state.ts';
-import { mergeTasks, recordCheck, servesTraffic } from './tasks.ts';
+import { type AgentProblem, type Draining, type Ready, isTurnedBackByWork } from './state.ts';
+import { mergeTasks, recordCheck } from './tasks.ts';
 
 /** Ready and draining: tasks serve. What keeps them awake, what makes them ill and how they are let go of. */
 const ILL: AgentProblem = { code: 'health-failed', detail: 'no task passes its health check' };
@@ -14,7 +25,7 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
     case 'wanted':
       return stay(state);
     case 'busy':
-      return stay({ ...state, busy: true });
+      return stay({ ...state, busy: true, freezeFailed: false });
     case 'quiet':
       return stay({ ...state, busy: false, lastActivity: event.lastActivity });
     case 'probed': {
@@ -30,7 +41,17 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
     case 'sleep-ordered':
       return event.force ? stop(state, { reason: 'admin' }, now) : drain(state, 'admin', now);
     case 'due':
-      return state.busy || now < after(state.lastActivity, policy.idleTimeout) ? stay(state) : drain(state, 'idle', now);
+      return due(state, now, policy);
+    case 'evict':
+      return isEvictable(state, now, policy) ? drain(state, 'evicted', now) : stay(state);
+    case 'lingers':
+      return stay({ ...state, lingering: event.open });
+    case 'froze':
+    case 'thawed':
+    case 'placed':
+    case 'unwanted':
+      // Answers that came after somebody else had moved it on.
+      return stay(state);
     default:
       return unreachable(event);
   }
@@ -39,12 +60,13 @@ export function fromReady(state: Ready, event: AgentEvent, now: Instant, policy:
 export function fromDraining(state: Draining, event: AgentEvent, now: Instant, policy: Policy): OnDemandStep {
   switch (event.type) {
     case 'wanted':
-      if (state.reason === 'idle') return turnBack(state, now, now, policy);
+      if (policy.keep === 'asleep') return stay(state);
+      if (isTurnedBackByWork(state)) return turnBack(state, now, now, policy);
       // An operator may take an operator's order back; a caller may not, and an ill agent is no use to either.
       return state.reason === 'admin' && event.admin ? turnBack(state, now, now, policy) : stay(state);
     case 'busy': {
       const busy = { ...state, busy: true };
-      return state.reason === 'idle' ? turnBack(busy, now, now, policy) : stay(busy);
+      return isTurnedBackByWork(state) ? turnBack(busy, now, now, policy) : stay(busy);
     }
     case 'quiet':
       return stay({ ...state, busy: false, lastActivity: event.lastActivity });
@@ -61,9 +83,32 @@ export function fromDraining(state: Draining, event: AgentEvent, now: Instant, p
       return event.force ? stop(state, { reason: 'admin' }, now) : stay({ ...state, reason: 'admin' });
     case 'due':
       return endOfDrain(state, now, policy);
+    case 'lingers':
+      return stay({ ...state, lingering: event.open });
+    case 'evict':
+    case 'froze':
+    case 'thawed':
+    case 'placed':
+    case 'unwanted':
+      return stay(state);
     default:
       return unreachable(event);
   }
+}
+
+/** Idle for long enough to be frozen, or to sleep. What the operator keeps awake is neither; what he keeps asleep goes when quiet. */
+function due(state: Ready, now: Instant, policy: Policy): OnDemandStep {
+  if (state.busy || policy.keep === 'awake') return stay(state);
+  if (policy.keep === 'asleep') return drain(state, 'admin', now);
+  if (now >= after(state.lastActivity, policy.idleTimeout)) return drain(state, 'idle', now);
+  const freezesAt = freezeDeadline(state, policy);
+  return freezesAt !== null && now >= freezesAt ? freeze(state, now) : stay(state);
+}
+
+/** When an idle agent is to be frozen; null: not as it is now. */
+export function freezeDeadline(state: Ready, policy: Policy): Instant | null {
+  if (policy.freezeAfter === null || state.busy || state.lingering || state.freezeFailed || policy.keep !== null) return null;
+  return after(state.lastActivity, policy.freezeAfter);
 }
 
 /** Quiet, or out of patience. The look at `busy` and the order to stop are one step (promise B). */
@@ -72,7 +117,8 @@ function endOfDrain(state: Draining, now: Instant, policy: Policy): OnDemandStep
   if (state.busy && !late) return stay(state);
   switch (state.reason) {
     case 'idle':
-      return state.busy ? turnBack(state, now, state.lastActivity, policy) : stop(state, { reason: 'idle' }, now);
+    case 'evicted':
+      return state.busy ? turnBack(state, now, state.lastActivity, policy) : stop(state, { reason: state.reason }, now);
     case 'admin': {
       if (!state.busy) return stop(state, { reason: 'admin' }, now);
       const step = turnBack(state, now, state.lastActivity, policy);
@@ -92,8 +138,7 @@ function observeAwake(state: Ready | Draining, seen: Sighting, now: Instant, pol
   if (seen.wanted === 0) return stoppedByOthers(state, seen, now, policy);
   if (tasks.length === 0 && !seen.converging) {
     const next = state.name === 'draining' && state.reason === 'restart' ? 'restart' : 'sleep';
-    const problem: AgentProblem = { code: 'exited', detail: whyNot(seen, null) ?? 'its last task ended' };
-    return stop(state, { reason: 'exited', next, problem }, now);
+    return lostAllTasks(state, seen, next, now);
   }
   const next = { ...state, tasks };
   return next.name === 'ready' ? keepServing(next, now, policy) : stay(next);
@@ -101,18 +146,18 @@ function observeAwake(state: Ready | Draining, seen: Sighting, now: Instant, pol
 
 /** A sleep that is called off. While it drained its tasks may have changed, so it is ready only if somebody still serves. */
 function turnBack(from: Draining, now: Instant, lastActivity: Instant, policy: Policy): OnDemandStep {
-  const { busy, tasks } = from;
-  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy, lastActivity, tasks };
+  const { busy, lingering, awakeSince, freezeFailed, tasks } = from;
+  const state: Ready = {
+    policy: 'on-demand',
+    name: 'ready',
+    since: now,
+    busy,
+    lingering,
+    awakeSince,
+    lastActivity,
+    freezeFailed,
+    tasks,
+  };
   const step = keepServing(state, now, policy);
   return { ...step, effects: [announce({ type: 'agent.ready', from: 'draining', to: 'ready' }), ...step.effects] };
-}
-
-/**
- * Ready means that somebody serves. If nobody does any more, it is a restart when all that run are ill, and a start when
- * others are left or on their way: nobody may be sent to them before one passes its check (promise H). What drains lets
- * nobody in anyway, and must not forget what it drains for.
- */
-function keepServing(state: Ready, now: Instant, policy: Policy): OnDemandStep {
-  if (state.tasks.some(servesTraffic)) return stay(state);
-  return allIll(state.tasks) ? drain(state, 'restart', now) : start(state, 'replaced', now, policy, state.tasks);
 }

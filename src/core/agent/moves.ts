@@ -1,9 +1,9 @@
 import type { AgentStateName, SleepReason, WakeCause } from '../../contract/events.ts';
 import { type Instant, after, elapsed } from '../../std/time.ts';
-import type { AgentEffect, AgentEvent, Announcement, Sighting, Step } from './event.ts';
+import { type AgentEffect, type AgentEvent, type Announcement, type Sighting, type Step, whyNot } from './event.ts';
 import { type Policy, STOP_TIMEOUT, backoff } from './policy.ts';
-import type { AgentProblem, Draining, OnDemandState, Ready, Starting, Stopping } from './state.ts';
-import type { Tasks } from './tasks.ts';
+import type { AgentProblem, Draining, Frozen, OnDemandState, Ready, Starting, Stopping } from './state.ts';
+import { type Tasks, servesTraffic } from './tasks.ts';
 
 /**
  * The moves between on-demand states: each builds the whole new state and orders everything that entering it takes, so that
@@ -32,6 +32,7 @@ export function start(
     attempts,
     cause,
     busy: from.busy,
+    lingering: from.lingering,
     whyNot: null,
     tasks: found ?? [],
   };
@@ -45,7 +46,18 @@ export function start(
 
 export function becomeReady(from: Starting, tasks: Tasks, now: Instant, policy: Policy): OnDemandStep {
   const took = elapsed(from.since, now);
-  const state: Ready = { policy: 'on-demand', name: 'ready', since: now, busy: from.busy, lastActivity: now, tasks };
+  const { busy, lingering } = from;
+  const state: Ready = {
+    policy: 'on-demand',
+    name: 'ready',
+    since: now,
+    busy,
+    lingering,
+    awakeSince: now,
+    lastActivity: now,
+    freezeFailed: false,
+    tasks,
+  };
   const effects: AgentEffect[] = [
     // What somebody else started began at a time that is not known: it measures nothing.
     ...(from.cause === 'adopted' || from.cause === 'replaced'
@@ -57,11 +69,28 @@ export function becomeReady(from: Starting, tasks: Tasks, now: Instant, policy: 
   return { state, effects };
 }
 
-export function drain(from: Ready, reason: Draining['reason'], now: Instant): OnDemandStep {
-  const { busy, lastActivity, tasks } = from;
-  const state: Draining = { policy: 'on-demand', name: 'draining', since: now, reason, busy, lastActivity, tasks };
-  return { state, effects: [announce({ type: 'agent.draining', from: 'ready', to: 'draining', facts: { reason } })] };
+export function drain(from: Ready, reason: Draining['reason'], now: Instant, left: AgentStateName = 'ready'): OnDemandStep {
+  const state: Draining = { ...from, name: 'draining', since: now, reason };
+  return { state, effects: [announce({ type: 'agent.draining', from: left, to: 'draining', facts: { reason } })] };
 }
+
+/**
+ * Ready means that somebody serves. If nobody does any more, it is a restart when all that run are ill, and a start when
+ * others are left or on their way: nobody may be sent to them before one passes its check (promise H). What drains lets
+ * nobody in anyway, and must not forget what it drains for.
+ */
+export function keepServing(state: Ready, now: Instant, policy: Policy): OnDemandStep {
+  if (state.tasks.some(servesTraffic)) return stay(state);
+  return allIll(state.tasks) ? drain(state, 'restart', now) : start(state, 'replaced', now, policy, state.tasks);
+}
+
+/** Its last task ended by itself, and the engine brings no other. */
+export function lostAllTasks(from: Up, seen: Sighting, next: Stopping['next'], now: Instant): OnDemandStep {
+  const problem: AgentProblem = { code: 'exited', detail: whyNot(seen, null) ?? 'its last task ended' };
+  return stop(from, { reason: 'exited', next, problem }, now);
+}
+
+type Up = Ready | Frozen | Draining;
 
 interface StopOrder {
   readonly reason: SleepReason;
@@ -75,7 +104,7 @@ interface StopOrder {
  * The order to stop. What is still open at this point may go: it was quiet, or forced, or had its time. The cut comes before
  * the order, so that a WebSocket gets its Close while the task can still take the answer.
  */
-export function stop(from: Starting | Ready | Draining, order: StopOrder, now: Instant): OnDemandStep {
+export function stop(from: Starting | Up, order: StopOrder, now: Instant): OnDemandStep {
   return { state: leaving(from, order, now), effects: [...LETS_GO, { type: 'scale', replicas: 0 }] };
 }
 
@@ -83,14 +112,14 @@ export function stop(from: Starting | Ready | Draining, order: StopOrder, now: I
  * As {@link stop}, where nothing is wanted and nothing is left: it is asleep at once. An order would change nothing, and where
  * the service itself was removed it would fail for as long as it is given.
  */
-export function stopped(from: Starting | Ready | Draining, order: StopOrder, now: Instant, policy: Policy): OnDemandStep {
+export function stopped(from: Starting | Up, order: StopOrder, now: Instant, policy: Policy): OnDemandStep {
   const { state, effects } = gone(leaving(from, order, now), now, policy, from.name);
   const cuts = effects.some(({ type }) => type === 'cut');
   return { state, effects: [...(cuts ? [PURGE] : LETS_GO), ...effects] };
 }
 
 /** Somebody else has scaled it to 0. What is open was not ours to end, and is served for as long as its task lives. */
-export function stoppedByOthers(from: Starting | Ready | Draining, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
+export function stoppedByOthers(from: Starting | Up, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const order: StopOrder = { reason: 'external' };
   if (seen.tasks.length === 0) return stopped(from, order, now, policy);
   return { state: leaving(from, order, now), effects: [PURGE, { type: 'scale', replicas: 0 }] };
@@ -99,13 +128,14 @@ export function stoppedByOthers(from: Starting | Ready | Draining, seen: Sightin
 const PURGE: AgentEffect = { type: 'purge-routes', because: 'stopping' };
 const LETS_GO: readonly AgentEffect[] = [PURGE, { type: 'cut' }];
 
-function leaving(from: Starting | Ready | Draining, order: StopOrder, now: Instant): Stopping {
+function leaving(from: Starting | Up, order: StopOrder, now: Instant): Stopping {
   const failedBefore = from.name === 'starting' ? from.attempts : 0;
   return {
     policy: 'on-demand',
     name: 'stopping',
     since: now,
     busy: from.busy,
+    lingering: from.lingering,
     deadline: after(now, STOP_TIMEOUT),
     reason: order.reason,
     next: order.next ?? 'sleep',
@@ -131,9 +161,11 @@ export function gone(from: Stopping, now: Instant, policy: Policy, left: AgentSt
         name: 'degraded',
         since: now,
         busy: from.busy,
+        lingering: from.lingering,
         attempts: from.attempts,
         notBefore: after(now, backoff(from.attempts)),
         wake: from.wake,
+        seeking: null,
         problem,
       },
       effects: [
@@ -153,9 +185,11 @@ export function gone(from: Stopping, now: Instant, policy: Policy, left: AgentSt
       name: 'sleeping',
       since: now,
       busy: from.busy,
+      lingering: from.lingering,
       attempts: from.attempts,
       notBefore: wait > 0 ? ((now + wait) as Instant) : null,
       wake: from.wake,
+      seeking: null,
       problem: known,
     },
     // Nobody has cut what was open when others stopped it, and it leads nowhere now.

@@ -12,7 +12,22 @@ export interface Policy {
   readonly idleTimeout: Millis;
   readonly drainTimeout: Millis;
   readonly wakeCooldown: Millis;
+  /** Idle for this long it is frozen; null: never. */
+  readonly freezeAfter: Millis | null;
+  /** A start wants one of max_ready_agents places. */
+  readonly capped: boolean;
+  /** How long a wake may wait for a place when nobody is held for it. */
+  readonly seekTimeout: Millis;
+  /** Awake for less than this it is not evicted. */
+  readonly minAwake: Millis;
+  /** Never evicted. */
+  readonly pinned: boolean;
+  /** The operator's override: it is to stay so until that is lifted. */
+  readonly keep: 'asleep' | 'awake' | null;
 }
+
+/** How long an order to freeze or to thaw may go unanswered. */
+export const FREEZE_TIMEOUT = millisOf(20_000);
 
 /** How long an order to stop may take before it is given again. Ten seconds more than the process engine's own grace. */
 export const STOP_TIMEOUT = millisOf(20_000);

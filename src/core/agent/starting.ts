@@ -29,6 +29,7 @@ export function fromStarting(state: Starting, event: AgentEvent, now: Instant, p
       return fail(state, 'exited', { code: 'exited', detail: event.lastExit ?? 'its last task ended' }, now);
     }
     case 'order-failed':
+      if (event.order !== 'scale') return stay(state);
       return event.refused
         ? refused(state, event.detail, now, policy)
         : // Not the agent's fault: no attempt counts. The engine may have taken the order all the same, so it is taken back.
@@ -36,6 +37,14 @@ export function fromStarting(state: Starting, event: AgentEvent, now: Instant, p
     case 'sleep-ordered':
       // Nobody is being served yet, so there is nothing to wait for.
       return stop(state, { reason: 'admin' }, now);
+    case 'lingers':
+      return stay({ ...state, lingering: event.open });
+    case 'evict':
+    case 'placed':
+    case 'unwanted':
+    case 'froze':
+    case 'thawed':
+      return stay(state);
     case 'due':
       return now < state.deadline
         ? stay(state)

@@ -21,6 +21,14 @@ interface OnDemand {
    * be up again by then. A life that began with a wrong idea of it would put the agent to sleep under the next request.
    */
   readonly busy: boolean;
+  /** Something is open that does not hold it awake. It may be cut, but not frozen. */
+  readonly lingering: boolean;
+}
+
+/** A wake that waits for one of max_ready_agents places, first come first served, and not for ever. `placed` answers it. */
+export interface Seeking {
+  readonly since: Instant;
+  readonly until: Instant;
 }
 
 /** Nothing runs. A wake that may not start yet (backoff, cooldown) is remembered in `wake` until `notBefore`. */
@@ -30,6 +38,7 @@ export interface Sleeping extends OnDemand {
   readonly attempts: number;
   readonly notBefore: Instant | null;
   readonly wake: WakeCause | null;
+  readonly seeking: Seeking | null;
   readonly problem: AgentProblem | null;
 }
 
@@ -45,23 +54,50 @@ export interface Starting extends OnDemand {
   readonly tasks: Tasks;
 }
 
-/** At least one task is healthy; requests go through. */
-export interface Ready extends OnDemand {
-  readonly name: 'ready';
+/** Common to the states in which tasks are up. */
+interface Up extends OnDemand {
+  /** When it became ready; a sleep that was called off and a thaw begin no new life. */
+  readonly awakeSince: Instant;
   /** End of the last work; counts only while not busy. */
   readonly lastActivity: Instant;
+  /** A freeze has failed, and nobody has called since: it is not tried again. */
+  readonly freezeFailed: boolean;
   readonly tasks: Tasks;
 }
 
-/**
- * About to stop, waiting for quiet. By `idle` a call turns it back; by `admin` and for a `restart` new work is kept out.
- */
-export interface Draining extends OnDemand {
-  readonly name: 'draining';
-  readonly reason: 'idle' | 'admin' | 'restart';
-  readonly lastActivity: Instant;
-  readonly tasks: Tasks;
+/** At least one task is healthy; requests go through. */
+export interface Ready extends Up {
+  readonly name: 'ready';
 }
+
+/**
+ * Idle and stopped where it is: memory kept, no CPU. `freezing` and `thawing` are orders that the engine has not answered.
+ * Whoever calls meanwhile waits, and so does a sleep: a frozen agent is thawed first, to be told of its end.
+ */
+export interface Frozen extends Up {
+  readonly name: 'frozen';
+  readonly phase: 'freezing' | 'frozen' | 'thawing';
+  /** What comes after the thaw, once there is to be one: back to work, or draining for this reason. */
+  readonly then: 'ready' | 'idle' | 'evicted' | 'admin' | null;
+  /** When the phase began. */
+  readonly phaseSince: Instant;
+  /** When the order to thaw is given (again); no matter while `frozen`. */
+  readonly deadline: Instant;
+  /** Orders to thaw that were given. */
+  readonly orders: number;
+}
+
+/**
+ * About to stop, waiting for quiet. By `idle` and `evicted` a call turns it back; by `admin` and for a `restart` new work is
+ * kept out.
+ */
+export interface Draining extends Up {
+  readonly name: 'draining';
+  readonly reason: 'idle' | 'evicted' | 'admin' | 'restart';
+}
+
+/** Whether a call, or work that begins after all, turns the sleep back. */
+export const isTurnedBackByWork = ({ reason }: Draining): boolean => reason === 'idle' || reason === 'evicted';
 
 /** Told to stop. Left only when nothing of it is left, because two copies beside each other lose data. */
 export interface Stopping extends OnDemand {
@@ -86,10 +122,11 @@ export interface Degraded extends OnDemand {
   readonly attempts: number;
   readonly notBefore: Instant;
   readonly wake: WakeCause | null;
+  readonly seeking: Seeking | null;
   readonly problem: AgentProblem;
 }
 
-export type OnDemandState = Sleeping | Starting | Ready | Draining | Stopping | Degraded;
+export type OnDemandState = Sleeping | Starting | Ready | Frozen | Draining | Stopping | Degraded;
 
 /** An agent that is not ours to start or stop: always-on ones are watched, unmanaged ones only routed. */
 export interface Running {
@@ -118,9 +155,11 @@ export const asleep = (since: Instant): Sleeping => ({
   name: 'sleeping',
   since,
   busy: false,
+  lingering: false,
   attempts: 0,
   notBefore: null,
   wake: null,
+  seeking: null,
   problem: null,
 });
 

@@ -1,10 +1,11 @@
 import { unreachable } from '../../std/assert.ts';
-import { type Instant, after } from '../../std/time.ts';
-import { fromAsleep } from './asleep.ts';
-import { fromDraining, fromReady } from './awake.ts';
+import { type Instant, after, earliest } from '../../std/time.ts';
+import { fromAsleep, wakeOf } from './asleep.ts';
+import { freezeDeadline, fromDraining, fromReady } from './awake.ts';
 import type { AgentEvent, Step } from './event.ts';
+import { fromFrozen } from './frozen.ts';
 import type { Policy } from './policy.ts';
-import { type AgentState, asleep } from './state.ts';
+import { type AgentState, type Frozen, type Ready, asleep } from './state.ts';
 import { fromStarting } from './starting.ts';
 import { fromStopping } from './stopping.ts';
 import { fromRunning, fromRunningDegraded, running } from './watched.ts';
@@ -30,6 +31,8 @@ export function step(state: AgentState, event: AgentEvent, now: Instant, policy:
       return fromStarting(state, event, now, policy);
     case 'ready':
       return fromReady(state, event, now, policy);
+    case 'frozen':
+      return fromFrozen(state, event, now, policy);
     case 'draining':
       return fromDraining(state, event, now, policy);
     case 'stopping':
@@ -45,12 +48,15 @@ export function nextDeadline(state: AgentState, policy: Policy): Instant | null 
   switch (state.name) {
     case 'sleeping':
     case 'degraded':
-      return state.wake === null ? null : (state.notBefore ?? state.since);
+      if (wakeOf(state, policy) === null) return null;
+      return state.seeking?.until ?? state.notBefore ?? state.since;
     case 'starting':
     case 'stopping':
       return state.deadline;
     case 'ready':
-      return state.busy ? null : after(state.lastActivity, policy.idleTimeout);
+      return readyDeadline(state, policy);
+    case 'frozen':
+      return frozenDeadline(state, policy);
     case 'draining':
       // Quiet: there is nothing to wait for. It is a step of its own all the same, so that a call that is already in the
       // inbox is met first and turns it back.
@@ -58,4 +64,21 @@ export function nextDeadline(state: AgentState, policy: Policy): Instant | null 
     default:
       return unreachable(state);
   }
+}
+
+function readyDeadline(state: Ready, policy: Policy): Instant | null {
+  if (state.busy || policy.keep === 'awake') return null;
+  if (policy.keep === 'asleep') return state.since;
+  return earliest(after(state.lastActivity, policy.idleTimeout), freezeDeadline(state, policy));
+}
+
+function frozenDeadline(state: Frozen, policy: Policy): Instant {
+  if (state.phase !== 'frozen') return state.deadline;
+  return policy.keep !== null || policy.freezeAfter === null ? state.since : after(state.lastActivity, policy.idleTimeout);
+}
+
+/** When an agent that is awake or frozen will be put to sleep if nobody calls; null while that is not known, or never. */
+export function sleepsAt(state: AgentState, policy: Policy): Instant | null {
+  if ((state.name !== 'ready' && state.name !== 'frozen') || state.busy || policy.keep === 'awake') return null;
+  return after(state.lastActivity, policy.idleTimeout);
 }

@@ -10,13 +10,14 @@ export function fromStopping(state: Stopping, event: AgentEvent, now: Instant, p
   switch (event.type) {
     case 'wanted':
       // Remembered, not obeyed: the old copy must be gone first. Nobody has to ask again (promise C).
-      if (state.wake !== null || state.next === 'restart') return stay(state);
+      if (state.wake !== null || state.next === 'restart' || policy.keep === 'asleep') return stay(state);
       return stay({ ...state, wake: event.cause }, wakeSaid(event.cause));
     case 'observed':
       return event.tasks.length === 0 && event.wanted === 0 ? gone(state, now, policy) : stay(state);
     case 'sleep-ordered':
       return stay({ ...state, next: 'sleep', wake: null });
     case 'order-failed': {
+      if (event.order !== 'scale') return stay(state);
       const problem = { code: event.refused ? 'stop-failed' : 'engine-unavailable', detail: event.detail } as const;
       return stay({ ...state, problem, deadline: after(now, millisOf(Math.min(backoff(state.orders), STOP_TIMEOUT))) });
     }
@@ -28,7 +29,14 @@ export function fromStopping(state: Stopping, event: AgentEvent, now: Instant, p
       return stay({ ...state, busy: true });
     case 'quiet':
       return stay({ ...state, busy: false });
+    case 'lingers':
+      return stay({ ...state, lingering: event.open });
     case 'probed':
+    case 'evict':
+    case 'placed':
+    case 'unwanted':
+    case 'froze':
+    case 'thawed':
       return stay(state);
     default:
       return unreachable(event);

@@ -5,6 +5,8 @@
 export interface SeenTask {
   readonly id: string;
   readonly state: 'starting' | 'running' | 'ending';
+  /** Stopped where it is: it answers nothing until it is thawed. */
+  readonly frozen: boolean;
 }
 
 export interface CheckedTask extends SeenTask {

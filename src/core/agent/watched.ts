@@ -48,6 +48,12 @@ export function fromRunning(state: Running, event: AgentEvent, now: Instant, pol
     case 'quiet':
     case 'sleep-ordered':
     case 'order-failed':
+    case 'lingers':
+    case 'evict':
+    case 'placed':
+    case 'unwanted':
+    case 'froze':
+    case 'thawed':
       return stay(state);
     default:
       return unreachable(event);
@@ -76,6 +82,12 @@ export function fromRunningDegraded(state: RunningDegraded, event: AgentEvent, n
     case 'quiet':
     case 'sleep-ordered':
     case 'order-failed':
+    case 'lingers':
+    case 'evict':
+    case 'placed':
+    case 'unwanted':
+    case 'froze':
+    case 'thawed':
       return stay(state);
     default:
       return unreachable(event);

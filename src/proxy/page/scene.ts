@@ -76,6 +76,7 @@ const WHY: Readonly<Record<WaitReason, Words>> = {
   'startup-timeout': failed('It was started, but was not ready in time.'),
   exited: failed('It was started, but ended by itself.'),
   'start-failed': failed('It could not be started.'),
+  'thaw-failed': failed('It was frozen, and could not be thawed.'),
   'stop-failed': failed('It could not be stopped, and is not started anew before it is.'),
   'health-failed': { heading: 'Not well', text: 'It runs, but does not answer as it should.' },
   'engine-unavailable': { heading: 'Out of reach', text: 'What runs it cannot be reached at the moment.' },

@@ -71,6 +71,11 @@ export class Lanes {
     lane.end();
   }
 
+  /** The key of a target begins with its agent. */
+  endIdle(agent: string): void {
+    for (const [key, lanes] of [...this.idle]) if (key.startsWith(`${agent} `)) for (const lane of [...lanes]) this.discard(lane);
+  }
+
   private forgetIdle(lane: Lane): boolean {
     const lanes = this.idle.get(lane.key);
     const at = lanes?.indexOf(lane) ?? -1;

@@ -28,6 +28,10 @@ export class UndiciUpstream implements Upstream {
     this.lanes.limits = limits;
   }
 
+  endIdle(agent: string): void {
+    this.lanes.endIdle(agent);
+  }
+
   close(): void {
     this.lanes.close();
   }

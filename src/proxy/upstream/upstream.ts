@@ -19,6 +19,8 @@ export interface Upstream {
   forward(order: ForwardOrder, caller: Caller): Forwarding;
   /** Limits for connections made from now on. */
   updateLimits(limits: Limits): void;
+  /** Ends the connections to this agent on which nothing is under way. */
+  endIdle(agent: string): void;
   /** Ends idle connections, and open ones too. */
   close(): void;
 }

@@ -61,6 +61,7 @@ export class FakeControl implements Control {
       since: NOW,
       connections: 0,
       in_flight: 0,
+      held: 0,
       last_activity: null,
       replicas: { wanted: 1, running: 1, max: 3 },
       ...rest,

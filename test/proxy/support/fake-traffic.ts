@@ -1,7 +1,18 @@
 import type { Outlook } from '../../../src/core/outlook.ts';
 import type { AgentStateName, WakeCause } from '../../../src/contract/events.ts';
 import type { Hostname } from '../../../src/contract/hostname.ts';
-import type { Admission, Destination, Refused, Target, Traffic, Work } from '../../../src/runtime/traffic.ts';
+import type {
+  Admission,
+  Destination,
+  Held,
+  Refused,
+  SleepRules,
+  Target,
+  Traffic,
+  Turned,
+  Waiting,
+  Work,
+} from '../../../src/runtime/traffic.ts';
 import type { Address } from '../../../src/ports/engine.ts';
 import { millisOf } from '../../../src/std/time.ts';
 
@@ -23,6 +34,16 @@ export class FakeAgent implements Destination {
   view: Partial<Outlook> = {};
   isGone = false;
   readonly watchers = new Set<() => void>();
+  sleepRules: SleepRules = {
+    mode: 'refuse',
+    frozen: false,
+    typicalStart: null,
+    preferHoldBelow: millisOf(0),
+    bodyBufferMax: 64 * 1024,
+  };
+  /** Those who wait, in order. */
+  readonly waiting: { readonly kind: 'request' | 'upgrade'; readonly waiting: Waiting; readonly cut: () => void }[] = [];
+  passed = 0;
 
   constructor(agent: string, address: Address) {
     this.agent = agent;
@@ -62,13 +83,38 @@ export class FakeAgent implements Destination {
     return this.refuseWith;
   }
 
-  admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
+  admit(_kind: 'request' | 'upgrade', cut: () => void): Admission {
     if (this.refuseWith !== null) return this.refuseWith;
-    if (this.current !== 'ready' && this.current !== 'running') {
-      this.want(kind);
-      return { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
-    }
+    if (this.isOpen) return { kind: 'admitted', work: this.work(cut) };
+    return { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
+  }
+
+  call(kind: 'request' | 'upgrade'): Turned {
+    return this.want(kind) ?? { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
+  }
+
+  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Turned {
+    const refused = this.want(kind);
+    if (refused !== null) return refused;
+    const entry = { kind, waiting, cut };
+    this.waiting.push(entry);
+    return { kind: 'held', leave: () => void this.waiting.splice(this.waiting.indexOf(entry), 1) };
+  }
+
+  pass(cut: () => void): Admission | null {
+    if (!this.isOpen) return null;
+    this.passed += 1;
     return { kind: 'admitted', work: this.work(cut) };
+  }
+
+  /** It is awake now: whoever waits is let in, in order. */
+  wakeUp(): void {
+    this.current = 'ready';
+    for (const { kind, waiting, cut } of this.waiting.splice(0)) waiting.settled(this.admit(kind, cut));
+  }
+
+  private get isOpen(): boolean {
+    return this.current === 'ready' || this.current === 'running';
   }
 
   private work(cut: () => void): Work {
