@@ -307,7 +307,7 @@ const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
       'o.yaml:8:13: agents.a.page.logo must be a path or null, not ""',
       expect.stringMatching(/^o\.yaml:9:63: agents\.b\.page\.title must be one line of 1 to 100 characters or null/) as string,
       'o.yaml:9:176: agents.b.page.accent must be a colour in quotes such as "#0a7" or "#00aa77", not "#12345"',
-      expect.stringMatching(/^o\.yaml:9:187: agents\.b\.page\.icon is not a known key/) as string,
+      expect.stringMatching(/^o\.yaml:9:186: agents\.b\.page\.icon is not a known key/) as string,
     ],
   ],
   [
