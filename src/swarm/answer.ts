@@ -13,6 +13,8 @@ const QUOTED_MAX = 80;
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isNamed = (value: unknown): boolean => isObject(value) && typeof (value as { ID?: unknown }).ID === 'string';
+/** Containers alone spell it so. */
+const isContainer = (value: unknown): boolean => isObject(value) && typeof (value as { Id?: unknown }).Id === 'string';
 const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isNamed);
 
 /** Calls that are not here are answered with an object, or with nothing that anybody reads. */
@@ -21,6 +23,9 @@ const SHAPES: Readonly<Partial<Record<CallName, (value: unknown) => boolean>>> =
   tasks: isList,
   nodes: isList,
   service: isNamed,
+  containers: (value) => Array.isArray(value) && value.every(isContainer),
+  pause: () => true,
+  unpause: () => true,
   stop: () => true,
 };
 

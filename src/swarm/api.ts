@@ -73,7 +73,14 @@ export interface ApiNetwork {
 }
 
 export interface ApiContainer {
+  readonly State?: { readonly Paused?: boolean };
   readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, { readonly NetworkID?: string }>> };
+}
+
+/** GET /containers/json: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerList */
+export interface ApiContainerSummary {
+  readonly Id: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
 }
 
 export interface ApiEvent {

@@ -19,7 +19,14 @@ export const CALLS = {
   tasks: { method: 'GET', path: '/tasks', why: 'Tasks, their state and their addresses.' },
   nodes: { method: 'GET', path: '/nodes', why: 'Names of nodes, which one leads and which are down.' },
   network: { method: 'GET', path: '/networks/{}', why: 'The overlay network that tasks are reached on.' },
-  container: { method: 'GET', path: '/containers/{}/json', why: "The daemon's own container, where swarm.network is not set." },
+  container: {
+    method: 'GET',
+    path: '/containers/{}/json',
+    why: "Whether a task is paused; and the daemon's own container, where swarm.network is not set.",
+  },
+  containers: { method: 'GET', path: '/containers/json', why: 'Which containers of this node are paused.' },
+  pause: { method: 'POST', path: '/containers/{}/pause', why: 'Freezes a task of an idle agent.' },
+  unpause: { method: 'POST', path: '/containers/{}/unpause', why: 'Thaws a frozen task.' },
   stop: {
     method: 'POST',
     path: '/containers/{}/stop',

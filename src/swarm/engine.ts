@@ -87,7 +87,9 @@ export class SwarmEngine implements Engine {
     known?.close();
     const service = new SwarmService(workload, this.ground());
     this.services.set(workload.agent, service);
-    if (this.link?.isUp === true) service.refresh({ force: true });
+    if (this.link?.isUp !== true) return;
+    // A listing of one service does not say what is paused.
+    service.containerPaused({ force: true });
   }
 
   async release(name: string): Promise<void> {
@@ -108,12 +110,12 @@ export class SwarmEngine implements Engine {
     return this.declared(name).endTask(taskId, options.replace);
   }
 
-  async freeze(): Promise<void> {
-    throw new EngineError('refused', 'this engine does not freeze yet');
+  async freeze(name: string): Promise<void> {
+    return this.declared(name).freeze();
   }
 
-  async thaw(): Promise<void> {
-    // Nothing is ever frozen.
+  async thaw(name: string): Promise<void> {
+    return this.declared(name).thaw();
   }
 
   async close(): Promise<void> {
@@ -228,6 +230,7 @@ export class SwarmEngine implements Engine {
     if (type !== 'container' || task === undefined) return;
     for (const service of this.named(attributes[SERVICE_LABEL])) {
       if (action === 'start') service.containerStarted(task);
+      if (action === 'pause' || action === 'unpause') service.containerPaused();
       if (action === 'die') service.containerDied(task, attributes['exitCode'] ?? '0', this.unhealthy.has(task));
     }
     // Swarm ends it now, and enters nothing but the code of a program that was told to end.

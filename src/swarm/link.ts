@@ -29,7 +29,7 @@ const LONGEST_WAIT_MS = 5000;
 const LINE_MAX = 1024 * 1024;
 const EVENTS = {
   type: ['service', 'node', 'container'],
-  event: ['create', 'update', 'remove', 'start', 'die', 'health_status'],
+  event: ['create', 'update', 'remove', 'start', 'die', 'health_status', 'pause', 'unpause'],
 } as const;
 
 export class Link {

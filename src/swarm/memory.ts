@@ -10,6 +10,8 @@ export class Memory {
   readonly started = new Set<string>();
   /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code. */
   readonly died = new Map<string, string>();
+  /** Tasks whose container is paused, by its id. Known of our own node only. */
+  readonly frozen = new Map<string, string>();
   /** Tasks that we end one by one, and what is to follow their end. */
   readonly victims = new Map<string, 'fewer' | 'replace' | 'nothing'>();
   /** We put it to sleep, so nobody is being served and its tasks can be ended without Swarm's delay. */
@@ -17,10 +19,19 @@ export class Memory {
   /** More tasks were ordered, and none of them has been listed yet. */
   unanswered: { readonly replicas: number; readonly since: Instant } | null = null;
 
+  /** `paused`: all that there are, those of other services too. */
+  freeze(tasks: readonly ApiTask[], paused: ReadonlyMap<string, string>): void {
+    this.frozen.clear();
+    for (const { ID: id } of tasks) {
+      const container = paused.get(id);
+      if (container !== undefined) this.frozen.set(id, container);
+    }
+  }
+
   /** Swarm has forgotten the others. */
   keepOnly(tasks: readonly ApiTask[]): void {
     const ids = new Set(tasks.map(({ ID }) => ID));
-    for (const known of [this.started, this.died, this.victims])
+    for (const known of [this.started, this.died, this.frozen, this.victims])
       for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
   }
 }

@@ -5,7 +5,7 @@ import { after, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
 import type { ApiService, ApiTask } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
-import type { Listings } from './listings.ts';
+import type { Listings, Paused } from './listings.ts';
 import { keepsSlot } from './sighting.ts';
 import { stopGraceSeconds, withReplicas } from './spec.ts';
 
@@ -48,6 +48,10 @@ export class RemoteService {
     const service = await this.find();
     if (service === null) throw new ApiFailure('missing', this.missing);
     return service;
+  }
+
+  paused(): Promise<Paused> {
+    return this.ground.listings.paused();
   }
 
   tasks(service: ApiService): Promise<readonly ApiTask[]> {

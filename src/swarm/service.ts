@@ -4,9 +4,10 @@ import type { Log } from '../ports/log.ts';
 import { assert } from '../std/assert.ts';
 import { type Instant, after, elapsed, millisOf } from '../std/time.ts';
 import { ApiFailure } from './api-failure.ts';
-import type { ApiNode, ApiService } from './api.ts';
+import type { ApiNode, ApiService, ApiTask } from './api.ts';
 import type { DockerApi } from './docker-api.ts';
-import type { Found, Listings } from './listings.ts';
+import type { Found, Listings, Paused } from './listings.ts';
+import { Freezer } from './freezer.ts';
 import { Memory } from './memory.ts';
 import { OrderQueue } from './order-queue.ts';
 import { Orders } from './orders.ts';
@@ -57,6 +58,7 @@ export class SwarmService {
   private workload: Knowledge['workload'];
   private readonly ground: ServiceGround;
   private readonly remote: RemoteService;
+  private readonly freezer: Freezer;
   private readonly memory = new Memory();
   private readonly replacements = new Replacements();
   private readonly predecessors = new Predecessors();
@@ -67,6 +69,9 @@ export class SwarmService {
   private told = '';
   private looks = 0;
   private applied = 0;
+  /** Reasons to ask whether containers are paused, and how many of them a look has followed. */
+  private pausesHeard = 0;
+  private pausesKnown = 0;
   private refreshing = false;
   private again = false;
   private forced = false;
@@ -84,7 +89,17 @@ export class SwarmService {
     const changed = (): void => this.refresh({ force: true });
     this.queue = new OrderQueue({ service: this.name, reachable, conflicted, away, ended: changed });
     const { queue, remote, memory } = this;
-    this.orders = new Orders({ ...ground, queue, remote, memory, changed, knowledge: () => this.knowledge() });
+    const knowledge = (): Knowledge => this.knowledge();
+    this.orders = new Orders({ ...ground, queue, remote, memory, changed, knowledge });
+    this.freezer = new Freezer({
+      ...ground,
+      queue,
+      remote,
+      memory,
+      knowledge,
+      tasks: () => this.tasks,
+      tried: () => (this.pausesHeard += 1),
+    });
     this.changedAt = clock.now();
   }
 
@@ -116,6 +131,14 @@ export class SwarmService {
     return this.orders.endTask(id, replace);
   }
 
+  freeze(): Promise<void> {
+    return this.freezer.freeze();
+  }
+
+  thaw(): Promise<void> {
+    return this.freezer.thaw();
+  }
+
   async observe(): Promise<Observation> {
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       this.ground.reachable();
@@ -142,13 +165,17 @@ export class SwarmService {
   }
 
   beginLook(): Look {
-    return { number: (this.looks += 1), epoch: this.queue.epoch };
+    return { number: (this.looks += 1), epoch: this.queue.epoch, ...this.pauses() };
   }
 
-  /** What was found by a look begun with {@link beginLook}. One that was overtaken is thrown away. */
-  take(found: Found, look: Look): void {
+  /**
+   * What was found by a look begun with {@link beginLook}. One that was overtaken is thrown away. `seen`: which containers are
+   * paused, where each was asked for.
+   */
+  take(found: Found, look: Look, seen: Paused | null = null): void {
     if (this.isOvertaken(look) || look.number <= this.applied) return;
     this.applied = look.number;
+    if (found.service !== null) this.learnPaused(found, look, seen);
     this.predecessors.follow(this.listing, found);
     this.listing = found;
     if (this.released) return;
@@ -161,7 +188,14 @@ export class SwarmService {
     this.overlay(task);
   }
 
+  /** It was paused, or goes on; by whom does not matter. Said out of order with our own calls, so it is only a reason to look. */
+  containerPaused(options: { readonly force?: boolean } = {}): void {
+    this.pausesHeard += 1;
+    this.refresh(options);
+  }
+
   containerDied(task: string, exitCode: string, unhealthy: boolean): void {
+    this.memory.frozen.delete(task);
     this.memory.died.set(task, unhealthy ? `${exitCode}, after Docker's health check of it had failed` : exitCode);
     this.overlay(task);
     this.refresh();
@@ -194,9 +228,22 @@ export class SwarmService {
     const look = this.beginLook();
     const found = await this.ground.listings.of(this.name);
     await this.predecessors.look(this.ground.listings);
+    const seen = look.unsure && found.service !== null ? await this.freezer.pausedAmong(found.tasks) : null;
     this.complaint = null;
-    this.take(found, look);
+    this.take(found, look, seen);
     return !this.isOvertaken(look);
+  }
+
+  private pauses(): Pick<Look, 'pauses' | 'unsure'> {
+    return { pauses: this.pausesHeard, unsure: this.pausesHeard > this.pausesKnown };
+  }
+
+  private learnPaused({ tasks, paused }: Exclude<Found, { service: null }>, look: Look, seen: Paused | null): void {
+    if (seen !== null) {
+      this.pausesKnown = look.pauses;
+      this.memory.freeze(tasks, seen);
+    } else if (!look.unsure && paused !== undefined) this.memory.freeze(tasks, paused);
+    else if (look.unsure) this.refresh();
   }
 
   private isOvertaken(look: Look): boolean {
@@ -256,11 +303,18 @@ export class SwarmService {
     return beside(this.predecessors.left, seen, knowledge);
   }
 
+  /** Of the last listing; null: nothing is known yet. */
+  private get tasks(): readonly ApiTask[] | null {
+    if (this.listing === null) return null;
+    return this.listing.service === null ? [] : this.listing.tasks;
+  }
+
   private knowledge(): Knowledge {
     const { workload, ground, memory } = this;
     const { started, died } = memory;
-    const victims = new Set(memory.victims.keys());
-    return { workload, started, died, victims, reach: ground.reach(), nodes: ground.nodes(), ownNode: ground.ownNode() };
+    const [victims, frozen] = [new Set(memory.victims.keys()), new Set(memory.frozen.keys())];
+    const { reach, nodes, ownNode } = ground;
+    return { workload, started, died, frozen, victims, reach: reach(), nodes: nodes(), ownNode: ownNode() };
   }
 }
 
@@ -268,6 +322,10 @@ export class SwarmService {
 export interface Look {
   readonly number: number;
   readonly epoch: number;
+  /** How many reasons there were by then to ask which containers are paused. */
+  readonly pauses: number;
+  /** Some of them have not been followed. */
+  readonly unsure: boolean;
 }
 
 function swarmOf(workload: Workload): Knowledge['workload'] {

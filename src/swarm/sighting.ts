@@ -28,6 +28,8 @@ export interface Knowledge {
   readonly started: ReadonlySet<string>;
   /** Tasks whose container has ended, which Swarm may list as running for a while yet, by their exit code and what else is known. */
   readonly died: ReadonlyMap<string, string>;
+  /** Tasks whose container is paused. */
+  readonly frozen: ReadonlySet<string>;
   /** Tasks that we ended. */
   readonly victims: ReadonlySet<string>;
 }
@@ -58,6 +60,10 @@ const indexOf = ({ Version }: ApiTask | ApiService): number => Version?.Index ??
 export function keepsSlot(task: ApiTask, { Spec: spec }: ApiService): boolean {
   return task.DesiredState === 'remove' && (isEntered(task) || neverRestarts(spec ?? {}));
 }
+
+/** Its container runs, or has run. One that was frozen at once is so before Swarm has entered that it runs. */
+export const hasStarted = (task: ApiTask, { started, frozen }: Knowledge): boolean =>
+  stateOf(task) === 'running' || started.has(task.ID) || frozen.has(task.ID);
 
 /** Its container has ended, or never will have one. */
 export const hasEnded = (task: ApiTask, { died }: Knowledge): boolean => isEntered(task) || died.has(task.ID);
@@ -159,7 +165,7 @@ function emptySlots(ended: readonly ApiTask[], live: readonly ApiTask[]): number
 }
 
 function shownTask(task: ApiTask, live: boolean, knowledge: Knowledge): Task {
-  const { workload, reach, nodes, started } = knowledge;
+  const { workload, reach, nodes, frozen } = knowledge;
   const node = nodes.get(task.NodeID ?? '');
   const own = addressOn(reach, task);
   const address: Address | null =
@@ -168,18 +174,17 @@ function shownTask(task: ApiTask, live: boolean, knowledge: Knowledge): Task {
       : own === null
         ? null
         : { host: own, port: workload.swarm.port };
-  const runs = stateOf(task) === 'running' || started.has(task.ID);
   return {
     id: task.ID,
     slot: task.Slot ?? 1,
     name: `${workload.agent}.${String(task.Slot ?? 1)}`,
     node: node?.Description?.Hostname ?? task.NodeID ?? '',
-    state: !live ? 'ending' : runs && address !== null ? 'running' : 'starting',
+    state: !live ? 'ending' : hasStarted(task, knowledge) && address !== null ? 'running' : 'starting',
     address,
     startedAt: parseRfc3339(task.CreatedAt ?? '') ?? wallTimeOf(0),
     ...(own === null ? {} : { source: own }),
     onLeader: node?.ManagerStatus?.Leader ?? false,
-    frozen: false,
+    frozen: frozen.has(task.ID),
   };
 }
 

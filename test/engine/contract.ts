@@ -247,7 +247,7 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
       expect((await engine.observe('kai')).tasks).toEqual(kai);
     });
 
-    if (traits.freezes) freezingContract(traits, () => harness);
+    freezingContract(traits, () => harness);
 
     test('the watcher is never told from within a call', async () => {
       await engine.open(watcher);
@@ -259,7 +259,7 @@ export function engineContract(name: string, traits: EngineTraits, makeHarness: 
         () => engine.scale('kai', 2),
         () => engine.observe('kai'),
         () => engine.scale('kai', 1),
-        () => (traits.freezes ? void harness.settled(engine.freeze('kai')) : undefined),
+        () => void harness.settled(engine.freeze('kai')),
       ];
       for (const call of calls) {
         const before = told();

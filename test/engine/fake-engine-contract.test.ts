@@ -9,7 +9,7 @@ import type { EngineHarness } from './harness.ts';
 for (const name of ['process', 'swarm'] as const) {
   engineContract(
     `the fake engine as ${name}`,
-    { embedded: name === 'process', restartsAfterMs: [1000, 2000], hasEnvironment: false, freezes: true },
+    { embedded: name === 'process', restartsAfterMs: [1000, 2000], hasEnvironment: false },
     async (): Promise<EngineHarness> => {
       const clock = new SimClock();
       const engine = new FakeEngine(clock, { name });

@@ -42,7 +42,6 @@ export interface EngineTraits {
   /** How long the first and the second restart of an always-on agent wait, at least. */
   readonly restartsAfterMs: readonly [number, number];
   readonly hasEnvironment: boolean;
-  readonly freezes: boolean;
 }
 
 /** Brings agents into the state that a case begins with, and waits for what it expects. */

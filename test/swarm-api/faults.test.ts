@@ -79,12 +79,15 @@ async function wakes(): Promise<void> {
 }
 
 describe('while connecting', () => {
-  const asked = (Object.keys(CALLS) as CallName[]).filter((call) => !['service', 'update', 'stop'].includes(call));
+  const later: readonly CallName[] = ['service', 'update', 'pause', 'unpause', 'stop'];
+  const asked = (Object.keys(CALLS) as CallName[]).filter((call) => !later.includes(call));
   for (const call of asked) {
     for (const [what, fault] of FAULTS) {
       // A stream is never whole, and a network or a container that is missing is no failure but an answer.
       if (call === 'events' && fault.kind === 'stall') continue;
       if ((call === 'network' || call === 'container') && what === 'no such thing') continue;
+      // A socket proxy from before there was freezing forbids it, and all else goes on (freezer.test.ts).
+      if (call === 'containers' && what === 'that it is forbidden') continue;
       it(`the engine is lost when ${call} is answered with ${what}, and there again afterwards`, async () => {
         make(call === 'container' ? null : 'reveille_agents');
         scripted.script(call, fault);

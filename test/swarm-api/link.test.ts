@@ -110,7 +110,7 @@ describe('the order of things', () => {
     const { url } = scripted.asked.at(-1) ?? { url: '' };
     expect(JSON.parse(new URL(url, 'http://d').searchParams.get('filters') ?? '')).toEqual({
       type: ['service', 'node', 'container'],
-      event: ['create', 'update', 'remove', 'start', 'die', 'health_status'],
+      event: ['create', 'update', 'remove', 'start', 'die', 'health_status', 'pause', 'unpause'],
     });
   });
 });

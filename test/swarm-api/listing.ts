@@ -72,6 +72,7 @@ export const knowledge = (more: Partial<Knowledge> = {}): Knowledge => ({
   nodes: new Map([['node1', node('node1', { leads: true })]]),
   started: new Set(),
   died: new Map(),
+  frozen: new Set(),
   victims: new Set(),
   ownNode: 'node1',
   ...more,

@@ -58,6 +58,9 @@ const ANSWERS: Readonly<Record<CallName, Fault>> = {
   nodes: json([NODE]),
   network: json(NETWORK),
   container: json({ NetworkSettings: { Networks: { reveille_agents: { NetworkID: 'net1' } } } }),
+  containers: json([]),
+  pause: { kind: 'answer', status: 204, text: '' },
+  unpause: { kind: 'answer', status: 204, text: '' },
   stop: { kind: 'answer', status: 204, text: '' },
 };
 

@@ -73,6 +73,15 @@ describe('a task is shown', () => {
     expect(shown).toMatchObject({ address: { host: 'lb.internal', port: 9000 }, source: '10.0.1.4' });
   });
 
+  it('as frozen where its container is paused, and as running then, though Swarm may not have entered so yet', () => {
+    const tasks = [task({ id: 'a', slot: 1, state: 'starting' }), task({ id: 'b', slot: 2 })];
+    const shown = seen({ service: service(2), tasks }, { frozen: new Set(['a']) }).tasks;
+    expect(shown.map(({ state, frozen }) => [state, frozen])).toEqual([
+      ['running', true],
+      ['running', false],
+    ]);
+  });
+
   it('by its slot, its node and when it was made', () => {
     const [shown] = seen({ service: service(2), tasks: [task({ id: 'b', slot: 2 })] }).tasks;
     expect(shown).toMatchObject({ id: 'b', slot: 2, name: 'kai.2', node: 'host of node1', onLeader: true });

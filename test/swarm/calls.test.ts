@@ -58,6 +58,8 @@ it('a whole life makes every call of the table, and no other', async () => {
   await watcher.until(() => running().length === 1);
   await engine.scale('kai', 2);
   await watcher.until(() => running().length === 2);
+  await engine.freeze('kai');
+  await engine.thaw('kai');
   await engine.endTask('kai', running()[1] ?? '', { replace: false });
   await watcher.until(() => watcher.latest('kai')?.wanted === 1 && watcher.latest('kai')?.tasks.length === 1);
 

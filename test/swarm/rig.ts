@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Task, Workload } from '../../src/ports/engine.ts';
 import { SwarmEngine } from '../../src/swarm/engine.ts';
@@ -32,16 +33,27 @@ export interface SwarmRig {
   deploy(agent: string, deployment?: Deployment): Workload;
   /** Runs a program in the container of the task, and resolves with what it writes. */
   inside(task: Task, command: readonly string[]): Promise<string>;
+  /** Sends a request to the task, from a place on its network, and resolves once it is answered. */
+  ask(task: Task, path: string): Promise<void>;
+  containerOf(task: Task): Promise<string>;
+  /** The process of its program, as this machine knows it. */
+  programOf(task: Task): Promise<number>;
   docker(...args: readonly string[]): Promise<string>;
   dispose(): Promise<void>;
 }
 
 const run = promisify(execFile);
 export const AGENT_PORT = 8080;
+/** As soon as it listens: Swarm says that a task runs before its program does. */
+const ASK = `
+  const [url] = process.argv.slice(1);
+  const ask = () => fetch(url).then((answer) => answer.text(), () => setTimeout(ask, 20));
+  void ask();
+`;
 const GONE_WITHIN_MS = 30_000;
 
 export function swarmRig(options: { readonly socket?: string } = {}): SwarmRig {
-  const { engine: docker, network, images } = lab();
+  const { engine: docker, network, images, foothold } = lab();
   const socket = docker.socket;
   const log = new RecordingLog();
   const metrics = new RecordingMetrics();
@@ -89,6 +101,16 @@ export function swarmRig(options: { readonly socket?: string } = {}): SwarmRig {
       if (!services.has(agent)) create(agent, deployment);
       const { policy = 'on-demand', replicas = 1 } = deployment;
       return { agent, policy, replicas, process: null, swarm: { service: agent, host: null, port: AGENT_PORT } };
+    },
+    ask: async (task, path) => {
+      const url = `http://${String(task.address?.host)}:${AGENT_PORT}${path}`;
+      const [program, ...args] = [...foothold.prefix, process.execPath, '--eval', ASK, url];
+      await run(program, args);
+    },
+    containerOf,
+    programOf: async (task) => {
+      const init = await ask('inspect', '--format', '{{.State.Pid}}', await containerOf(task));
+      return Number(readFileSync(`/proc/${init}/task/${init}/children`, 'utf8').split(' ')[0]);
     },
     inside: async (task, program) => ask('exec', await containerOf(task), ...program),
     docker: ask,
