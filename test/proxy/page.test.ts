@@ -90,7 +90,7 @@ describe('the waiting page', () => {
     const measured = page().body;
     expect(measured).toContain('data-bar="measured"');
     expect(measured).toContain('aria-valuenow="23"');
-    expect(measured).toContain('About 3 seconds left');
+    expect(measured).toContain('About 3 seconds left.');
     expect(measured).toContain('A start usually takes about 4 seconds.');
     expect(measured).toContain('--from:0.225;--knee:0.9;--left:3.00s');
     const unknown = page({ typical: null }).body;

@@ -37,7 +37,12 @@ test('the state comes at once and after every change; it wakes nobody and counts
   ]);
   expect([bench.agent.wanted, bench.agent.admitted, bench.agent.open]).toEqual([[], 0, 0]);
   expect(bench.backend.received).toBe('');
-  expect([...bench.metrics.values.keys()].filter((series) => series.startsWith('requests_total'))).toEqual([]);
+  // Nor is it one that was answered: its minutes would pass for the time that answers take.
+  bench.agent.isGone = true;
+  bench.agent.become('sleeping');
+  await reader.until('\r\n0\r\n\r\n');
+  await until(() => bench.log.lines.some(({ message }) => message === 'request ended'), 'its end');
+  expect(bench.metrics.observations.get('request_duration_seconds{agent="kai"}') ?? []).toEqual([]);
 });
 
 test('a reason is told by its code, and in the words of the page', async () => {

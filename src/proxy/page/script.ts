@@ -63,7 +63,7 @@ export const SCRIPT = `
     var gone = now() - began;
     left = Math.ceil(usual - gone);
     bar.setAttribute('aria-valuenow', String(Math.round(Math.min(.98, gone < usual ? .9 * gone / usual : .9) * 100)));
-    say('left', left > 0 ? 'About ' + seconds(left) + ' left' : '');
+    say('left', left > 0 ? 'About ' + seconds(left) + ' left.' : '');
   }
   function move() {
     if (facts.bar !== 'measured' || began === null || usual === null) return;

@@ -22,7 +22,7 @@ h1{font-size:clamp(1.625rem,1.3rem + 1.6vw,2.125rem);font-weight:620;line-height
 p{overflow-wrap:anywhere;text-wrap:pretty}
 .bar{height:.5rem;border-radius:.25rem;background:var(--track);overflow:hidden;margin:1.5rem 0 .6rem}
 .bar i{display:block;height:100%;border-radius:inherit;background:var(--bar);transform:translateX(calc((var(--from) - 1)*100%))}
-[data-bar=measured] .bar i{animation:run var(--left,0s) cubic-bezier(.3,.3,.6,1) both,creep 90s cubic-bezier(0,.7,.3,1) var(--left,0s) forwards}
+[data-bar=measured] .bar i{animation:run var(--left,0s) linear both,creep 90s cubic-bezier(0,.7,.3,1) var(--left,0s) forwards}
 [data-bar=unknown] .bar i{width:35%;transform:none;animation:sway 2.4s ease-in-out infinite alternate}
 [data-bar=none] .bar,[data-bar=none] #left{display:none}
 .small{color:var(--soft);font-size:.9375rem;font-variant-numeric:tabular-nums}

@@ -121,7 +121,7 @@ function progress({ elapsed, typical }: Outlook): number {
 function leftWords(scene: Scene, { elapsed, typical }: Outlook): string {
   if (scene.bar !== 'measured' || elapsed === null || typical === null || elapsed >= typical) return '';
   const left = about(millisOf(typical - elapsed));
-  return `${left.replace(/^a/, 'A')} left`;
+  return `${left.replace(/^a/, 'A')} left.`;
 }
 
 function againWords({ kind, againSeconds }: Scene): string {
