@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { faultsOf } from './axe.ts';
 import { button, it, panel, shows, tileIn, tiles, untilCount } from './rig.ts';
 
 const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
@@ -10,9 +9,6 @@ const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
   phone: { colorScheme: 'light', viewport: { width: 360, height: 780 }, hasTouch: true, isMobile: true },
   'phone at night, without motion': { colorScheme: 'dark', reducedMotion: 'reduce', viewport: { width: 320, height: 700 } },
 };
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 it('the page keeps nobody out (WCAG 2.2 AA), by day, by night and on a phone, where nothing lies outside the screen', async ({
   world,
@@ -31,24 +27,16 @@ it('the page keeps nobody out (WCAG 2.2 AA), by day, by night and on a phone, wh
     await tileIn(page, 2).locator('.badge', { hasText: 'ON' }).waitFor();
     await page.getByText('What am I looking at?').click();
     await page.getByText('The seat of a trooper.').waitFor();
-    expect(await faults(page), name).toEqual([]);
+    expect(await faultsOf(page), name).toEqual([]);
     if (options.isMobile === true) expect(await tooSmall(page), name).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), name).toBeLessThanOrEqual(0);
 
     await button(tileIn(page, 1), 'Self-destruct').click();
     await page.getByRole('dialog').waitFor();
-    expect(await faults(page), `${name}, dialog`).toEqual([]);
+    expect(await faultsOf(page), `${name}, dialog`).toEqual([]);
     await page.context().close();
   }
 });
-
-async function faults(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate<{ readonly violations: readonly Violation[] }>(
-    `axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(RULES)} }, resultTypes: ['violations'] })`,
-  );
-  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ html }) => `${id}: ${help}: ${html}`));
-}
 
 /** What a finger can press beside the text, and is lower than 44 px or nearer than 8 px to what follows it in its row. */
 const tooSmall = (page: Page): Promise<readonly string[]> =>
@@ -62,9 +50,3 @@ const tooSmall = (page: Page): Promise<readonly string[]> =>
       })
       .map(({ it }) => it);
   })`);
-
-interface Violation {
-  readonly id: string;
-  readonly help: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
