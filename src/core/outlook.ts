@@ -43,13 +43,22 @@ export function outlookOf(state: AgentState, reason: WaitReason | null, now: Ins
     state: state.name,
     isComing: isRemembered || isOnItsWay(state),
     // What holds up a start that is under way has not failed it.
-    reason: state.name === 'starting' ? null : reason,
+    reason: state.name === 'starting' ? null : isSeeking(state) ? 'capacity' : reason,
     elapsed: state.name === 'starting' ? elapsed(state.since, now) : null,
     typical,
     startsIn: isRemembered && wait > 0 ? wait : null,
     retryAfterSeconds: retryAfterSeconds(state, now, typical),
   };
 }
+
+/** Whether somebody who waits is to be told of what has become of `before`. More than its name can matter: a wake that is dropped. */
+export function isNews(before: AgentState, after: AgentState): boolean {
+  const remembers = (state: AgentState): boolean => 'wake' in state && state.wake !== null;
+  return before.name !== after.name || remembers(before) !== remembers(after) || isSeeking(before) !== isSeeking(after);
+}
+
+/** It waits for one of max_ready_agents places. */
+const isSeeking = (state: AgentState): boolean => 'seeking' in state && state.seeking !== null;
 
 function isOnItsWay(state: AgentState): boolean {
   if (state.name === 'stopping') return state.next === 'restart';

@@ -1,5 +1,5 @@
 import { servesTraffic } from '../core/agent/tasks.ts';
-import { type Outlook, outlookOf } from '../core/outlook.ts';
+import { type Outlook, outlookOf, type WaitReason } from '../core/outlook.ts';
 import { isTurnedBackByWork, tasksOf } from '../core/agent/state.ts';
 import { holdVerdict, startsNotBefore } from '../core/holds.ts';
 import { retryAfterSeconds } from '../core/retry-after.ts';
@@ -64,9 +64,14 @@ abstract class AgentDestination implements Destination {
   outlook(): Outlook | null {
     const { runner } = this;
     if (runner.closed) return null;
-    const away = !this.open() && !this.house.reach(runner);
-    const reason = away ? 'engine-unavailable' : (runner.problem?.code ?? null);
-    return outlookOf(runner.state, reason, runner.now(), runner.typicalStart);
+    return outlookOf(runner.state, this.whyNot(), runner.now(), runner.typicalStart);
+  }
+
+  private whyNot(): WaitReason | null {
+    const { runner } = this;
+    if (this.open()) return runner.problem?.code ?? null;
+    if (runner.policy.keep === 'asleep') return 'kept-asleep';
+    return this.house.reach(runner) ? (runner.problem?.code ?? null) : 'engine-unavailable';
   }
 
   watch(changed: () => void): () => void {

@@ -2,6 +2,7 @@ import type { AgentEffect, AgentEvent, Announcement } from '../core/agent/event.
 import type { Policy } from '../core/agent/policy.ts';
 import { type AgentProblem, type AgentState, problemOf, tasksOf } from '../core/agent/state.ts';
 import { initialState, nextDeadline, step } from '../core/agent/step.ts';
+import { isNews } from '../core/outlook.ts';
 import { AGENT_STATES, type SleepReason, type WakeCause } from '../contract/events.ts';
 import type { Alarm } from '../ports/clock.ts';
 import { type Engine, EngineError, type Observation, type Task } from '../ports/engine.ts';
@@ -165,7 +166,7 @@ export class AgentRunner {
     void this.look().finally(() => (this.meeting = false));
   }
 
-  /** Calls `changed` after every transition, and when the runner ends, until the returned function is called. */
+  /** Calls `changed` after every change that somebody who waits has to know, and when the runner ends, until the returned function is called. */
   watchState(changed: () => void): () => void {
     this.stateWatchers.add(changed);
     return () => void this.stateWatchers.delete(changed);
@@ -203,6 +204,7 @@ export class AgentRunner {
       // the state that ordered it, not the one before.
       this.state = state;
       if (state.name !== before.name) this.entered(before);
+      if (isNews(before, state)) for (const changed of [...this.stateWatchers]) changed();
       for (const effect of effects) this.perform(effect);
     }
     this.stepping = false;
@@ -242,7 +244,6 @@ export class AgentRunner {
     this.countState();
     if (this.state.name === 'frozen') this.world.pauseRoutes(this.name);
     else if (before.name === 'frozen') this.world.resumeRoutes(this.name);
-    for (const changed of [...this.stateWatchers]) changed();
   }
 
   private perform(effect: AgentEffect): void {

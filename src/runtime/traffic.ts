@@ -25,7 +25,7 @@ export interface Destination {
   state(): AgentStateName;
   /** What somebody who waits may be told. Never wakes. Null: the agent was removed, or is another now under the old name. */
   outlook(): Outlook | null;
-  /** Calls `changed` after every transition, and when there is no outlook any more, until the returned function is called. */
+  /** Calls `changed` after every change of its outlook but the passing of time, and when there is no outlook any more, until the returned function is called. */
   watch(changed: () => void): () => void;
   /** What is known when a caller meets it asleep. */
   readonly sleepRules: SleepRules;

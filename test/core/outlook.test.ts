@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentState } from '../../src/core/agent/state.ts';
-import { outlookOf } from '../../src/core/outlook.ts';
+import { isNews, outlookOf } from '../../src/core/outlook.ts';
 import { millisOf } from '../../src/std/time.ts';
 import { degraded, draining, EARLIER, LATER, NOW, ready, sleeping, starting, stopping } from './lifecycle-parts.ts';
 
@@ -32,4 +32,20 @@ test('a wake that is remembered tells when its start follows; without one nothin
   expect(of(sleeping({ notBefore: LATER })).startsIn).toBeNull();
   // Its deadline is for the order to stop, and says nothing of the start.
   expect(of(stopping({ wake: 'request', deadline: LATER })).startsIn).toBeNull();
+});
+
+test('a wake that waits for a place says so, whatever failed before', () => {
+  const seeking = { since: EARLIER, until: LATER };
+  expect(of(sleeping({ wake: 'request', seeking }), 'exited')).toMatchObject({ isComing: true, reason: 'capacity' });
+  expect(of(sleeping({ wake: 'request' }), 'exited').reason).toBe('exited');
+});
+
+test('a wake that is remembered or dropped is news to those who wait; work that comes and goes is none', () => {
+  const seeking = { since: EARLIER, until: LATER };
+  expect(isNews(sleeping(), sleeping({ wake: 'request' }))).toBe(true);
+  expect(isNews(sleeping({ wake: 'request', seeking }), sleeping())).toBe(true);
+  expect(isNews(sleeping({ wake: 'request' }), sleeping({ wake: 'request', seeking }))).toBe(true);
+  expect(isNews(stopping(), sleeping())).toBe(true);
+  expect(isNews(ready(), ready({ busy: true }))).toBe(false);
+  expect(isNews(sleeping({ wake: 'request' }), sleeping({ wake: 'api' }))).toBe(false);
 });

@@ -54,3 +54,21 @@ test('a start that failed is the reason by its code, and never by its detail', a
   expect(outlook).toMatchObject({ reason: 'start-failed', isComing: false });
   expect(JSON.stringify(outlook)).not.toContain('secret');
 });
+
+test('a wake that waits for a place says so, and whoever watches is told when it is given up', async () => {
+  const agents = { kai: { hold: { max_wait: '60s' } }, bo: {} };
+  const open = await house({ agents, file: { max_ready_agents: 1 } });
+  await open.ready('bo');
+  open.admitted('bo.test');
+  const kai = destinationOf(open);
+  const seen: unknown[] = [];
+  kai.watch(() => seen.push([kai.outlook()?.reason, kai.outlook()?.isComing]));
+  open.control.wake('kai');
+  await open.clock.advance(59_000);
+  expect(seen).toEqual([['capacity', true]]);
+  await open.clock.advance(2_000);
+  expect(seen).toEqual([
+    ['capacity', true],
+    [null, false],
+  ]);
+});
