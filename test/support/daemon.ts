@@ -288,6 +288,18 @@ export class Daemon {
     }
   }
 
+  /** The same for a WebSocket: it may be asleep again by the time that one is opened. */
+  async wakeSocket(agent: string, path: string): Promise<OpenSocket> {
+    for (;;) {
+      await this.wake(agent);
+      const open = await this.socket(agent, path).catch((error: unknown) => {
+        if (String(error).includes('answered with 503')) return null;
+        throw error;
+      });
+      if (open !== null) return open;
+    }
+  }
+
   /** Resolves once so many requests are open at the agent. They have to be long enough for that. */
   async untilInFlight(agent: string, requests: number): Promise<void> {
     while ((await this.view(agent)).in_flight < requests) await pause(20);

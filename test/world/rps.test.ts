@@ -5,6 +5,7 @@ import { type Bus } from '../../agents/world/bus.ts';
 import { KEYS } from '../../agents/world/keys.ts';
 import type { TrooperRecord } from '../../agents/world/values.ts';
 import type { Daemon } from '../support/daemon.ts';
+import { KILLS } from '../support/lengths.ts';
 import { Memcached } from '../support/memcached.ts';
 import { agentOf, it, untilServing } from './rig.ts';
 
@@ -228,7 +229,7 @@ it('two services on one bus have one publisher, and the other takes over within 
   expect(rounds.newest!.task_id).toBe(others[0]);
 });
 
-it('the publisher is killed in twenty rounds: never two publications of one, never more than two intervals without one', async ({
+it('whenever its publisher is killed, there are never two publications of a round, nor more than two intervals without one', async ({
   world,
 }) => {
   using lateness = new Lateness();
@@ -254,7 +255,7 @@ it('the publisher is killed in twenty rounds: never two publications of one, nev
   };
   let kills = 0;
   let waited = 0;
-  while (kills < 20) {
+  while (kills < KILLS) {
     const { task_id: publisher } = await rounds.next();
     // Spread over the interval, from just after a round to just before the next.
     await pause((kills * 0.618 * INTERVAL_MS) % INTERVAL_MS);

@@ -1,0 +1,14 @@
+/**
+ * How long and how often, where a sentence is true of any number and more of it only makes chance a better tester. A run of all
+ * suites takes the small numbers; REVEILLE_TEST_FULL=1 the large ones, which take some minutes more.
+ */
+const isFull = process.env['REVEILLE_TEST_FULL'] === '1';
+
+/** Work that is silent or slow for six times the idle timeout. */
+export const SILENT = isFull ? { idleMs: 5000, workSeconds: 30 } : { idleMs: 1500, workSeconds: 9 };
+
+/** Deaths of whoever publishes the rounds. */
+export const KILLS = isFull ? 20 : 8;
+
+/** At once, of a list that keeps 500. */
+export const ARM_EVENTS = isFull ? 1000 : 600;
