@@ -74,6 +74,9 @@ beforeEach(({ onTestFailed }) => {
 const managers = (view: SwarmView): readonly number[] =>
   view.replicas.filter(({ is_manager }) => is_manager).map(({ slot }) => slot);
 
+/** They serve before they sit, and speak after that. */
+const haveSpoken = ({ replicas }: SwarmView): boolean => replicas.every(({ three_words }) => three_words !== '');
+
 const tasks = (view: SwarmView): readonly string[] => view.replicas.map(({ id }) => id);
 
 describe("Bob's World, deployed as docs/deploy-swarm.md says", () => {
@@ -81,7 +84,8 @@ describe("Bob's World, deployed as docs/deploy-swarm.md says", () => {
     expect((await stack.call(first.host, '/api/health')).json).toEqual({ status: 'sleeping', agent: 'world' });
     expect((await stack.call(first.host, '/')).json).toEqual({ status: 'sleeping', agent: 'world' });
     await first.serving(3);
-    const view = await first.swarmWhere('three run', ({ running_count }) => running_count === 3);
+    // Until the first sits another one manages.
+    const view = await first.swarmWhere('three run', (now) => now.running_count === 3 && managers(now)[0] === 1);
     expect(view).toMatchObject({ service: 'world', desired_replicas: 3 });
     expect(view.replicas.map(({ slot }) => slot)).toEqual([1, 2, 3]);
     expect(managers(view)).toEqual([1]);
@@ -89,7 +93,9 @@ describe("Bob's World, deployed as docs/deploy-swarm.md says", () => {
   });
 
   it('gives the tile of the manager to the next slot when the task that has it is killed', async () => {
-    const manager = (await first.swarm()).replicas.find(({ is_manager }) => is_manager);
+    // Whoever has spoken sits, and only they are next.
+    const before = await first.swarmWhere('all have spoken', haveSpoken);
+    const manager = before.replicas.find(({ is_manager }) => is_manager);
     await first.kill(manager!.id);
     const after = await first.swarmWhere('another manages', (view) => managers(view)[0] !== manager!.slot);
     expect(managers(after)).toEqual([2]);
@@ -173,11 +179,9 @@ describe('two worlds, linked as docs/deploy-swarm.md says', () => {
   });
 
   it('hand a trooper over with its score, its words and its arm, and write it down on both sides', async () => {
-    const third = ({ replicas }: SwarmView) => replicas.find(({ slot }) => slot === 3);
-    // It serves before it sits, and speaks after that.
-    const before = await first.swarmWhere('the third has spoken', (view) => (third(view)?.three_words ?? '') !== '');
+    const before = await first.swarmWhere('all have spoken', haveSpoken);
     const there = await second.swarmWhere('three run', ({ running_count }) => running_count === 3);
-    const leaving = third(before)!;
+    const leaving = before.replicas.find(({ slot }) => slot === 3)!;
     await first.post('/api/arm', { task_id: leaving.id, state: 'on' });
     const reply = await first.post('/api/revolt', { service: 'world', task_id: leaving.id });
     expect([reply.status, reply.text]).toEqual([202, expect.stringContaining('"status":"revolted"')]);
