@@ -8,7 +8,7 @@ const SEED = Number(process.env['FC_SEED'] ?? Math.floor(Math.random() * 2 ** 31
 
 describe('whole lives of agents', () => {
   for (const kind of ['on-demand', 'always-on'] as const) {
-    it(`A B C D H: an ${kind} agent keeps its promises whatever callers, operators and the engine do (FC_SEED=${SEED})`, () => {
+    it(`A B C D H N O P: an ${kind} agent keeps its promises whatever callers, operators and the engine do (FC_SEED=${SEED})`, () => {
       fc.assert(
         fc.property(fc.array(action, { minLength: 20, maxLength: 120 }), (actions) => {
           const life = new Life(kind);
