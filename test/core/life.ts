@@ -347,7 +347,8 @@ export class Life {
     if (state.policy === 'on-demand' && state.busy !== this.work > 0) this.broken('B: the core knows whether there is work');
     if (state.name === 'starting' && before.name !== 'starting') this.up = true;
     if (['stopping', 'sleeping', 'degraded'].includes(state.name)) this.up = false;
-    if (state.name === 'frozen' && state.busy && state.then === null) this.broken('O: whoever calls the frozen has it thawed');
+    if (state.name === 'frozen' && state.phase === 'frozen' && (state.busy || state.then !== null))
+      this.broken('O: whoever calls the frozen has it thawed');
     this.calls(before, event);
   }
 
