@@ -13,6 +13,7 @@ import type { Instant, Millis, WallTime } from '../std/time.ts';
 import { Activity, type ActivityRules, type Edges } from './activity.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { LastUse } from './last-use.ts';
 import { Leases } from './leases.ts';
 import { MeasuredStarts } from './measured-starts.ts';
 import { Probers } from './probers.ts';
@@ -38,6 +39,7 @@ export class AgentRunner {
   readonly activity: Activity;
   readonly leases: Leases;
   readonly holds: HoldQueue;
+  readonly lastUse: LastUse;
   /** What the engine said last. Only an agent that an engine runs ever has tasks here. */
   tasks: readonly Task[] = [];
   wanted = 0;
@@ -78,14 +80,21 @@ export class AgentRunner {
     this.probers = new Probers(this, world);
     this.starts = new MeasuredStarts(settings.name, world.store, this.log);
     const edges: Edges = {
-      busy: () => this.dispatch({ type: 'busy' }),
-      quiet: (lastActivity) => this.dispatch({ type: 'quiet', lastActivity }),
       lingers: (open) => this.dispatch({ type: 'lingers', open }),
+      busy: () => {
+        this.dispatch({ type: 'busy' });
+        this.lastUse.changed();
+      },
+      quiet: (lastActivity) => {
+        this.dispatch({ type: 'quiet', lastActivity });
+        this.lastUse.changed();
+      },
     };
     const rules = (): ActivityRules => this.settings.activity;
     this.activity = inherited?.activity ?? new Activity(world.clock, rules, edges);
     this.leases = inherited?.leases ?? new Leases(world.clock, this.activity);
     this.holds = new HoldQueue(world.clock, world.heldInAll, this.activity, () => this.dispatch({ type: 'unwanted' }));
+    this.lastUse = new LastUse(this.name, world, this.log, this.activity);
     this.met = settings.policy.kind === 'unmanaged';
     this.state = initialState(world.clock.now(), this.policy);
     this.stateSince = world.clock.wall();
@@ -187,6 +196,7 @@ export class AgentRunner {
     this.probers.sync([]);
     this.world.placesChanged(this.name, false);
     this.holds.close({ kind: 'asleep', state: this.state.name, retryAfterSeconds: 1 });
+    this.lastUse.close();
     for (const changed of [...this.stateWatchers]) changed();
     return { activity: this.activity, leases: this.leases };
   }
@@ -358,10 +368,9 @@ export class AgentRunner {
     }
   }
 
-  /** People's time of its last work, for the order of eviction; 0: none is known of. */
+  /** People's time of its last work, also under an earlier daemon, for the order of eviction; 0: none is known of. */
   get lastUsed(): number {
-    const { lastActivity } = this.activity;
-    return lastActivity === null ? 0 : this.world.clock.wall() + (lastActivity - this.now());
+    return this.lastUse.at ?? 0;
   }
 
   now(): Instant {

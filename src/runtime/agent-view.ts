@@ -27,7 +27,7 @@ export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
     connections: activity.sockets,
     in_flight: activity.inFlight,
     held: runner.holds.size,
-    last_activity: lastActivity(runner, wall),
+    last_activity: lastActivity(runner),
     ...(asleepAt === null ? {} : { sleeps_at: asleepAt }),
     replicas: replicas(runner),
     ...('attempts' in state && state.attempts > 0 ? { attempts: state.attempts } : {}),
@@ -45,7 +45,7 @@ export function selfView(runner: AgentRunner, wall: WallTime): SelfView {
     state: state.name,
     since: rfc3339(runner.stateSince),
     woken_by: runner.wokenBy,
-    last_activity: lastActivity(runner, wall),
+    last_activity: lastActivity(runner),
     sleeps_at: sleepTime(runner, wall),
     hostnames: [...settings.patterns],
     domains: [...settings.config.domains],
@@ -82,10 +82,9 @@ function replicas(runner: AgentRunner): { wanted: number; running: number; max: 
   return { wanted: runner.wanted, running, max: runner.settings.config.replicas_max };
 }
 
-function lastActivity(runner: AgentRunner, wall: WallTime): string | null {
-  const { activity } = runner;
-  if (activity.busy) return rfc3339(wall);
-  return activity.lastActivity === null ? null : rfc3339(wallOf(activity.lastActivity, runner, wall));
+function lastActivity({ lastUse }: AgentRunner): string | null {
+  const { at } = lastUse;
+  return at === null ? null : rfc3339(at);
 }
 
 function sleepTime(runner: AgentRunner, wall: WallTime): string | null {

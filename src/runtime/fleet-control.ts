@@ -49,6 +49,7 @@ export class FleetControl implements Control {
   async open(): Promise<void> {
     for (const { name, body } of this.parts.store.agents()) this.bodies.set(name, body);
     this.fit();
+    this.forgetOthers();
     await this.parts.fleet.open(this.settings(), this.limits());
   }
 
@@ -274,6 +275,7 @@ export class FleetControl implements Control {
 
   private applyNow(): void {
     this.parts.fleet.apply(this.settings(), this.limits());
+    this.forgetOthers();
   }
 
   private limits(): Limits {
@@ -304,6 +306,12 @@ export class FleetControl implements Control {
   private isTaken(pattern: string): boolean {
     const normal = (text: string): string => text.toLowerCase().replace(/\.$/, '');
     return this.settings().some(({ patterns }) => patterns.some((other) => normal(other) === normal(pattern)));
+  }
+
+  /** What is remembered of agents that are gone goes too. Those that only give way to the file keep it. */
+  private forgetOthers(): void {
+    const names = [...Object.keys(this.config.agents), ...this.bodies.keys()];
+    this.keeping(() => this.parts.store.forgetAllBut(names));
   }
 
   private keeping(write: () => void): Refusal | null {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { millisOf } from '../../src/std/time.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { type House, house } from './harness.ts';
 
 async function awake(agent: object, file: object = {}): Promise<House> {
@@ -91,10 +92,9 @@ describe('Retry-After', () => {
     await open.clock.advance(399);
     expect(open.ask()).toMatchObject({ retryAfterSeconds: 3 });
 
-    const measured = await house({ agents: { kai: {} }, engine: { startMs: 9000 } });
-    for (let index = 1; index <= 10; index += 1) measured.store.addStart('kai', millisOf(index * 1000));
-    await measured.reload({});
-    await measured.reload({ kai: {} });
+    const store = new MemoryStore();
+    for (let index = 1; index <= 10; index += 1) store.addStart('kai', millisOf(index * 1000));
+    const measured = await house({ agents: { kai: {} }, engine: { startMs: 9000 }, store });
     expect(measured.ask()).toMatchObject({ state: 'sleeping', retryAfterSeconds: 9 });
     await measured.clock.advance(4100);
     expect(measured.ask()).toMatchObject({ state: 'starting', retryAfterSeconds: 5 });
