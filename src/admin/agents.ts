@@ -101,7 +101,7 @@ export function agentRoutes(app: App, control: Control, closing: Closing): void 
       params: Name,
       query: WakeQuery,
       replies: { 200: StatusReply, 202: StatusReply },
-      problems: ['unknown-agent', 'not-on-demand', 'engine-unavailable', 'wake-timeout'],
+      problems: ['unknown-agent', 'not-on-demand', 'override-in-place', 'engine-unavailable', 'wake-timeout'],
     }),
     async ({ params, query }, reply) => {
       if (query.wait === undefined) {
@@ -125,7 +125,7 @@ export function agentRoutes(app: App, control: Control, closing: Closing): void 
       params: Name,
       query: SleepQuery,
       replies: { 202: StatusReply },
-      problems: ['unknown-agent', 'not-on-demand', 'engine-unavailable'],
+      problems: ['unknown-agent', 'not-on-demand', 'override-in-place', 'engine-unavailable'],
     }),
     ({ params, query }, reply) => {
       valueOf(control.sleep(params.name, { force: query.force === 'true' }));

@@ -18,6 +18,7 @@ import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import type { KnownPaths } from './known-paths.ts';
 import { type App, openapi, openapiRoutes } from './openapi.ts';
+import { overrideRoutes } from './overrides.ts';
 import { type AgentAccess, pathAccess } from './path-access.ts';
 import { FIXED_HEADERS, hasBody, pathOf, refuser } from './problems.ts';
 import { reloadRoutes } from './reload.ts';
@@ -141,6 +142,7 @@ export async function adminApp(
 
   healthRoutes(app, control, metrics, options.metricsAuth);
   agentRoutes(app, control, closing);
+  overrideRoutes(app, control);
   serviceRoutes(app, control);
   selfRoutes(app, control);
   reloadRoutes(app, control);

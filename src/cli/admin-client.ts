@@ -15,18 +15,24 @@ const ANSWER_WITHIN: Millis = millisOf(10_000);
 /** Some thousand agents or routes; an honest daemon does not come near it. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Calls the daemon; the JSON it answers with. `within`: how long the answer may take. */
+/** `within`: how long the answer may take. `body`: sent as JSON. */
+export interface CallOptions {
+  readonly within?: Millis;
+  readonly body?: unknown;
+}
+
+/** Calls the daemon; the JSON it answers with. */
 export async function call(
   daemon: Daemon,
   clock: Clock,
   method: string,
   path: string,
-  within = ANSWER_WITHIN,
+  { within = ANSWER_WITHIN, body }: CallOptions = {},
 ): Promise<Outcome<unknown, Failure>> {
   const abort = new AbortController();
   const alarm = clock.alarm(after(clock.now(), within), () => abort.abort());
   try {
-    const response = await send(daemon, method, path, { accept: 'application/json' }, abort.signal);
+    const response = await send(daemon, method, path, { accept: 'application/json' }, abort.signal, body);
     const text = await bodyOf(response);
     if (text === null) return failed(failure(EXIT.failed, `the answer of ${daemon.url} is larger than 16 MiB`));
     return answerOf(daemon, response, text);
@@ -66,10 +72,16 @@ function send(
   path: string,
   own: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  body?: unknown,
 ): Promise<Response> {
-  const headers = { ...own, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
+  const headers = {
+    ...own,
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
   // A redirect would take the token to wherever it points.
-  return fetch(url + path, { method, headers, redirect: 'manual', signal });
+  return fetch(url + path, { method, headers, redirect: 'manual', signal, ...sent });
 }
 
 /** Null when it is too large. */

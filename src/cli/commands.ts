@@ -1,7 +1,7 @@
 import { events } from './events.ts';
 import { check, serve, token, version } from './local.ts';
 import type { Command } from './command.ts';
-import { agent, agents, reload, routes, sleep, status, wake } from './remote.ts';
+import { agent, agents, keep, reload, routes, sleep, status, wake } from './remote.ts';
 
 /**
  * The commands. Help, the parser and docs/cli.md are made from this table, so that a command cannot exist in one of them only.
@@ -50,7 +50,10 @@ export const COMMANDS: readonly Command[] = [
     ...remote,
     name: 'agents',
     summary: 'List the agents',
-    details: ['One line for each agent: its state, its open requests and WebSockets, and when it will be put to sleep.'],
+    details: [
+      'One line for each agent: its state, its open requests and WebSockets, and when it will be put to sleep. Beside the state it',
+      'says what is wrong with it, whether it has said that it is busy, and whether it is kept asleep or awake.',
+    ],
     examples: ['reveille agents', 'reveille agents --json | jq -r \'.[] | select(.state == "ready") | .name\''],
     run: agents,
   },
@@ -59,7 +62,10 @@ export const COMMANDS: readonly Command[] = [
     name: 'agent',
     args: NAME,
     summary: 'Show one agent',
-    details: ['Everything the daemon knows about one agent, and what is wrong with it if something is.'],
+    details: [
+      'Everything the daemon knows about one agent: what is wrong with it if something is, what it says that it is busy with and',
+      'until when, and since when it is kept asleep or awake.',
+    ],
     examples: ['reveille agent kai'],
     run: agent,
   },
@@ -88,6 +94,20 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: ['reveille sleep kai', 'reveille sleep kai --force'],
     run: sleep,
+  },
+  {
+    ...remote,
+    name: 'keep',
+    args: [...NAME, { name: 'state', required: false }],
+    options: ['until', 'lift'],
+    summary: 'Keep an on-demand agent asleep or awake',
+    details: [
+      'STATE is asleep or awake. Kept asleep, an agent is drained and put to sleep, and whoever calls is refused. Kept awake, it is',
+      'woken, woken again when it fails, and neither sleeps nor gives way to another. This outlives restarts of the daemon, and ends',
+      'at --until, with --lift, or with the agent. `reveille agent <name>` shows it.',
+    ],
+    examples: ['reveille keep kai asleep', 'reveille keep kai awake --until 8h', 'reveille keep kai --lift'],
+    run: keep,
   },
   {
     ...remote,

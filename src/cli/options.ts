@@ -20,6 +20,8 @@ export const OPTIONS = {
   wait: option(null, 'Come back once the agent is ready'),
   timeout: option('TIME', 'Longest wait of --wait, up to 10m. Default: 60s'),
   force: option(null, 'Do not wait for open work: cut it'),
+  until: option('TIME', 'Until this time (2026-01-31T18:00:00Z), or for this long (8h). Default: until it is lifted'),
+  lift: option(null, 'Keep it no longer: its callers decide again'),
   since: option('ID', 'Begin with what came after the event of this id, 0 for all that is kept'),
   'made-by-api': option(null, 'The agent is not in the config file but was made with POST /admin/agents'),
 } as const satisfies Readonly<Record<string, Option>>;

@@ -58,8 +58,8 @@ export function parse(argv: readonly string[]): Parsed {
   const missing = command.args.find((arg, index) => arg.required && args[index] === undefined);
   if (missing !== undefined) return usage(`${command.name} needs <${missing.name}>`);
   if (args.length > command.args.length) {
-    const few = command.args.length === 0 ? 'no argument' : `one argument, and there are ${args.length}`;
-    return usage(`${command.name} takes ${few}`);
+    const most = ['no argument', 'one argument', 'two arguments'][command.args.length] ?? `${command.args.length} arguments`;
+    return usage(`${command.name} takes ${most}${command.args.length === 0 ? '' : `, and there are ${args.length}`}`);
   }
   return { kind: 'run', command, invocation: { args, options } };
 }

@@ -1,10 +1,11 @@
-import type { AdminServiceView, AgentView, HealthView, ReloadView } from '../contract/api.ts';
+import type { AdminServiceView, AgentView, HealthView, OverrideBody, OverrideView, ReloadView } from '../contract/api.ts';
+import { KEPT_STATES } from '../contract/events.ts';
 import { EXIT } from '../contract/problems.ts';
 import { formatDuration, parseDuration } from '../contract/units.ts';
 import { done, failed, type Outcome } from '../std/outcome.ts';
 import { printable } from '../std/printable.ts';
-import { millisOf } from '../std/time.ts';
-import { call } from './admin-client.ts';
+import { type WallTime, millisOf, parseRfc3339, rfc3339 } from '../std/time.ts';
+import { type CallOptions, call } from './admin-client.ts';
 import { findDaemon } from './daemon.ts';
 import type { Invocation } from './command.ts';
 import { list, table } from './table.ts';
@@ -39,7 +40,7 @@ export const wake = (invocation: Invocation, terminal: Terminal): Promise<number
     }
     // The daemon ends the wait; this side only gives up when the daemon does not.
     const within = millisOf(longest + 10_000);
-    return shown(await get('POST', `${path}?wait=${formatDuration(longest)}`, within), () => `${name} is ready`);
+    return shown(await get('POST', `${path}?wait=${formatDuration(longest)}`, { within }), () => `${name} is ready`);
   });
 
 export const sleep = (invocation: Invocation, terminal: Terminal): Promise<number> =>
@@ -50,6 +51,32 @@ export const sleep = (invocation: Invocation, terminal: Terminal): Promise<numbe
       () => `${invocation.args[0] ?? ''} is going to sleep`,
     );
   });
+
+export const keep = (invocation: Invocation, terminal: Terminal): Promise<number> =>
+  ask(invocation, terminal, async (get) => {
+    const order = keepOrder(invocation, terminal.clock.wall());
+    if (!order.ok) return failed(failure(EXIT.usage, order.failure));
+    const answer = await get(order.value === null ? 'DELETE' : 'PUT', `${agentPath(invocation)}/override`, {
+      ...(order.value === null ? {} : { body: order.value }),
+    });
+    return shown(answer, (value) => keptText(value as AgentView));
+  });
+
+/** What is to be ordered, null to lift what was, or what is wrong with the command line. */
+function keepOrder({ args, options }: Invocation, now: WallTime): Outcome<OverrideBody | null, string> {
+  const [, state] = args;
+  if (options.lift === true)
+    return state === undefined && options.until === undefined
+      ? done(null)
+      : failed('--lift stands alone: nothing is kept after it');
+  const kept = KEPT_STATES.find((one) => one === state);
+  if (kept === undefined) return failed(`keep needs ${KEPT_STATES.join(' or ')} after the name, or --lift`);
+  if (typeof options.until !== 'string') return done({ state: kept });
+  const length = parseDuration(options.until);
+  const until = length === null ? parseRfc3339(options.until) : ((now + length) as WallTime);
+  if (until === null) return failed('--until must be a length of time such as 8h, or a time such as 2026-01-31T18:00:00Z');
+  return done({ state: kept, until: rfc3339(until) });
+}
 
 /** A hostname and what it reaches: from the config, or registered by an agent. */
 interface RouteLine {
@@ -85,7 +112,7 @@ export const routes = (invocation: Invocation, terminal: Terminal): Promise<numb
 export const reload = (invocation: Invocation, terminal: Terminal): Promise<number> =>
   ask(invocation, terminal, async (get) => shown(await get('POST', '/admin/reload'), (value) => reloadText(value as ReloadView)));
 
-type Get = (method: string, path: string, within?: Parameters<typeof call>[4]) => Promise<Outcome<unknown, Failure>>;
+type Get = (method: string, path: string, options?: CallOptions) => Promise<Outcome<unknown, Failure>>;
 
 interface Shown {
   readonly value: unknown;
@@ -102,7 +129,7 @@ async function ask(
 ): Promise<number> {
   const daemon = findDaemon(invocation, terminal);
   if (!daemon.ok) return report(terminal, daemon.failure);
-  const answer = await question((method, path, within) => call(daemon.value, terminal.clock, method, path, within));
+  const answer = await question((method, path, options) => call(daemon.value, terminal.clock, method, path, options));
   if (!answer.ok) return report(terminal, answer.failure);
   terminal.out(invocation.options.json === true ? json(answer.value.value, 2) : answer.value.text());
   return EXIT.ok;
@@ -116,13 +143,16 @@ function statusText(health: HealthView): string {
     ['status', health.status],
     ['up', lengthOf(health.uptime_seconds)],
     ['engine', `${engine.name}, ${engine.connected ? 'connected' : 'not reachable'} since ${engine.since}`],
-    ['agents', `${health.agent_count}, of which ${health.ready_count} ready and ${health.sleeping_count} sleeping`],
+    ['agents', `${health.agent_count}, of which ${awakeCounts(health)} and ${health.sleeping_count} sleeping`],
     ['websockets', String(health.ws_connections)],
     ['registered routes', String(health.service_count)],
     ['config', `loaded ${config.loaded_at}`],
     ['last reload', config.error],
   ]);
 }
+
+const awakeCounts = ({ ready_count, frozen_count }: HealthView): string =>
+  frozen_count === 0 ? `${ready_count} ready` : `${ready_count} ready, ${frozen_count} frozen`;
 
 /** The two largest units: nobody wants the seconds of a month. */
 function lengthOf(seconds: number): string {
@@ -137,7 +167,7 @@ function agentsText(all: readonly AgentView[]): string {
   const head = ['NAME', 'STATE', 'POLICY', 'TASKS', 'REQUESTS', 'WEBSOCKETS', 'SLEEPS AT', 'HOSTNAME'];
   const rows = all.map((one) => [
     one.name,
-    one.problem === undefined ? one.state : `${one.state}, ${one.problem.code}`,
+    [one.state, one.problem?.code, one.busy && 'busy', one.override && `kept ${one.override.state}`].filter(Boolean).join(', '),
     one.policy,
     `${one.replicas.running}/${one.replicas.wanted}`,
     String(one.in_flight),
@@ -153,6 +183,7 @@ function agentText(one: AgentView): string {
   return list([
     ['name', one.name],
     ['state', `${one.state} since ${one.since}`],
+    ['kept', one.override === undefined ? undefined : keptWords(one.override)],
     ['problem', one.problem === undefined ? undefined : `${one.problem.code}: ${one.problem.detail}`],
     ['failed starts', one.attempts === undefined ? undefined : String(one.attempts)],
     ['policy', one.policy],
@@ -169,6 +200,13 @@ function agentText(one: AgentView): string {
     ...(one.busy ?? []).map((lease) => ['busy', `${lease.reason} (task ${lease.task}, until ${lease.expires_at})`] as const),
   ]);
 }
+
+const keptWords = ({ state, since, until }: OverrideView): string => `${state} since ${since}, until ${until ?? 'it is lifted'}`;
+
+const keptText = ({ name, override }: AgentView): string =>
+  override === undefined
+    ? `${name} is kept no longer`
+    : `${name} is kept ${override.state} until ${override.until ?? 'that is lifted'}`;
 
 function routesText(lines: readonly RouteLine[]): string {
   if (lines.length === 0) return 'There are no routes.';

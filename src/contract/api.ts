@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { AGENT_NAME } from './config.ts';
-import { AGENT_STATES, POLICIES } from './events.ts';
+import { AGENT_STATES, KEPT_STATES, POLICIES } from './events.ts';
 
 /**
  * Bodies of the internal port, requests and replies. The OpenAPI document is made from these, Fastify checks by them, and
@@ -78,6 +78,20 @@ export const BusyBody = Type.Object(
 export const BusyReply = Type.Object({ expires_at: time('When the lease ends by itself') });
 
 // Admin.
+export const OverrideBody = Type.Object(
+  {
+    state: literals(KEPT_STATES),
+    until: Type.Optional(time('Lifted by itself then; must be in the future. Without it: until it is lifted')),
+  },
+  strict,
+);
+export type OverrideBody = Static<typeof OverrideBody>;
+export const OverrideView = Type.Object({
+  state: literals(KEPT_STATES),
+  since: time('When it was ordered'),
+  until: Type.Optional(time('Lifted by itself then')),
+});
+export type OverrideView = Static<typeof OverrideView>;
 export const AgentView = Type.Object({
   name: Type.String(),
   hostname: Type.String(),
@@ -100,6 +114,7 @@ export const AgentView = Type.Object({
   busy: Type.Optional(
     Type.Array(Type.Object({ task: Type.String(), reason: Type.String(), expires_at: time('End of the lease') })),
   ),
+  override: Type.Optional(OverrideView),
 });
 export type AgentView = Static<typeof AgentView>;
 export const CreateAgentBody = Type.Object(
@@ -119,7 +134,8 @@ export const HealthView = Type.Object({
   status: literals(['ok', 'degraded', 'draining']),
   uptime_seconds: Type.Number(),
   agent_count: Type.Integer(),
-  ready_count: Type.Integer({ description: 'ready or running' }),
+  ready_count: Type.Integer({ description: 'ready or running; frozen ones are not among them' }),
+  frozen_count: Type.Integer(),
   sleeping_count: Type.Integer(),
   ws_connections: Type.Integer(),
   service_count: Type.Integer(),

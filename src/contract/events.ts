@@ -32,6 +32,9 @@ export const EVENT_TYPES = {
   'agent.health_failed': 'A health check failed; `failures` counts them in a row.',
   'agent.frozen': 'The agent is frozen: its memory is kept, it uses no CPU, and a call thaws it.',
   'agent.thawed': 'The agent was frozen and runs again; `ms` is how long that took.',
+  'agent.kept': 'An operator keeps the agent asleep or awake: `state`, and `until` when.',
+  'agent.released':
+    'The agent is kept no longer; `reason` says why: lifted, until (its time has come) or config (the agent was removed, or is not on-demand any more).',
   'agent.added': 'The agent exists from now on.',
   'agent.removed': 'The agent is gone.',
   'restart.exhausted': 'max_restart_attempts starts in a row have failed.',

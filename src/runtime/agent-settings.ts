@@ -1,6 +1,7 @@
 import type { Policy } from '../core/agent/policy.ts';
 import { type HttpUrl, parseHttpUrl } from '../contract/address.ts';
 import type { AgentConfig } from '../contract/config.ts';
+import type { KeptState } from '../contract/events.ts';
 import type { Address, Workload } from '../ports/engine.ts';
 import type { ProbeOrder } from '../ports/probe.ts';
 import { assert } from '../std/assert.ts';
@@ -27,6 +28,8 @@ export interface AgentSettings {
 /** What of the whole house an agent's policy must know. */
 export interface HouseRules {
   readonly maxReadyAgents: number;
+  /** What an operator keeps it. */
+  readonly keptAs: (agent: string) => KeptState | null;
 }
 
 export function agentSettings(name: string, config: AgentConfig, fromApi: boolean, house: HouseRules): AgentSettings {
@@ -51,7 +54,7 @@ export function agentSettings(name: string, config: AgentConfig, fromApi: boolea
       seekTimeout: config.hold.max_wait,
       minAwake: idle.min_awake,
       pinned: config.pin,
-      keep: null,
+      keep: house.keptAs(name),
     },
     activity: { websocket: idle.websocket, idleTimeout: idle.timeout },
     probe:

@@ -1,13 +1,14 @@
-import type { AgentView, SelfView, ServiceView, TaskView } from '../contract/api.ts';
+import type { AgentView, OverrideView, SelfView, ServiceView, TaskView } from '../contract/api.ts';
 import { formatDuration } from '../contract/units.ts';
 import { sleepsAt } from '../core/agent/step.ts';
 import type { Task } from '../ports/engine.ts';
 import { type Instant, type WallTime, rfc3339 } from '../std/time.ts';
 import type { AgentRunner } from './agent-runner.ts';
+import type { Override } from './overrides.ts';
 import type { Route } from './route-book.ts';
 
 /** The shapes of contract section 5, read off the runtime. */
-export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
+export function agentView(runner: AgentRunner, wall: WallTime, override: Override | null): AgentView {
   const { settings, state, activity } = runner;
   const { config } = settings;
   const { problem } = runner;
@@ -35,7 +36,12 @@ export function agentView(runner: AgentRunner, wall: WallTime): AgentView {
     ...(busy.length === 0
       ? {}
       : { busy: busy.map(({ task, reason, expiresAt }) => ({ task, reason, expires_at: rfc3339(expiresAt) })) }),
+    ...(override === null ? {} : { override: overrideView(override) }),
   };
+}
+
+function overrideView({ state, since, until }: Override): OverrideView {
+  return { state, since: rfc3339(since), ...(until === null ? {} : { until: rfc3339(until) }) };
 }
 
 export function selfView(runner: AgentRunner, wall: WallTime): SelfView {

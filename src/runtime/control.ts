@@ -8,10 +8,10 @@ import type {
   SelfView,
   ServiceView,
 } from '../contract/api.ts';
-import type { EventBody } from '../contract/events.ts';
+import type { EventBody, KeptState } from '../contract/events.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Outcome } from '../std/outcome.ts';
-import type { Millis } from '../std/time.ts';
+import type { Millis, WallTime } from '../std/time.ts';
 
 /** Why a call was refused. `extra` are members for the problem body. */
 export interface Refusal {
@@ -46,6 +46,10 @@ export interface Control {
   /** Resolves once ready; `wake-timeout` when it is not after `wait`, or when `signal` aborts. */
   wakeAndWait(name: string, wait: Millis, signal: AbortSignal): Promise<Answer<null>>;
   sleep(name: string, options: { readonly force: boolean }): Answer<null>;
+
+  /** Whoever calls, it stays so until `until`, or until it is released. */
+  keep(name: string, state: KeptState, until: WallTime | null): Answer<AgentView>;
+  release(name: string): Answer<AgentView>;
 
   services(): readonly AdminServiceView[];
   servicesOf(agent: string): readonly ServiceView[];

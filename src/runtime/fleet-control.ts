@@ -9,7 +9,7 @@ import type {
   SelfView,
   ServiceView,
 } from '../contract/api.ts';
-import type { EventBody } from '../contract/events.ts';
+import type { EventBody, KeptState } from '../contract/events.ts';
 import { done, failed } from '../std/outcome.ts';
 import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } from '../std/time.ts';
 import { type AgentSettings, agentSettings } from './agent-settings.ts';
@@ -18,6 +18,7 @@ import type { Answer, Caller, Control, Refusal } from './control.ts';
 import type { Limits } from './admission.ts';
 import { keeping, unknownAgent } from './answers.ts';
 import type { ControlParts } from './control-parts.ts';
+import { Overrides } from './overrides.ts';
 import { SelfService } from './self-service.ts';
 
 /**
@@ -36,6 +37,7 @@ export class FleetControl implements Control {
   private readonly startedAt: Instant;
   private readonly parts: ControlParts;
   private readonly selfService: SelfService;
+  private readonly overrides: Overrides;
 
   constructor(parts: ControlParts, config: Config) {
     this.parts = parts;
@@ -43,12 +45,15 @@ export class FleetControl implements Control {
     this.startedAt = parts.clock.now();
     this.loadedAt = parts.clock.wall();
     this.selfService = new SelfService(parts);
+    this.overrides = new Overrides({ ...parts, events: parts.fleet.events }, (name) => this.adjust(name));
   }
 
-  /** Reads back the agents made by API and opens the fleet. */
+  /** Reads back the agents made by API and what is kept asleep or awake, and opens the fleet. */
   async open(): Promise<void> {
     for (const { name, body } of this.parts.store.agents()) this.bodies.set(name, body);
     this.fit();
+    this.overrides.restore();
+    this.overrides.keepOnly(this.onDemand());
     this.forgetOthers();
     await this.parts.fleet.open(this.settings(), this.limits());
   }
@@ -56,6 +61,7 @@ export class FleetControl implements Control {
   /** From now on not ready: the daemon is ending. */
   drain(): void {
     this.draining = true;
+    this.overrides.close();
   }
 
   health(): HealthView {
@@ -67,6 +73,7 @@ export class FleetControl implements Control {
       uptime_seconds: Math.floor(elapsed(this.startedAt, clock.now()) / 1000),
       agent_count: runners.length,
       ready_count: count('ready', 'running'),
+      frozen_count: count('frozen'),
       sleeping_count: count('sleeping'),
       ws_connections: runners.reduce((sum, { activity }) => sum + activity.sockets, 0),
       service_count: fleet.routes.size,
@@ -82,12 +89,13 @@ export class FleetControl implements Control {
 
   agents(): readonly AgentView[] {
     const wall = this.parts.clock.wall();
-    return this.parts.fleet.all().map((runner) => agentView(runner, wall));
+    return this.parts.fleet.all().map((runner) => agentView(runner, wall, this.overrides.of(runner.name)));
   }
 
   agent(name: string): Answer<AgentView> {
     const runner = this.parts.fleet.runner(name);
-    return runner === undefined ? unknownAgent(name) : done(agentView(runner, this.parts.clock.wall()));
+    if (runner === undefined) return unknownAgent(name);
+    return done(agentView(runner, this.parts.clock.wall(), this.overrides.of(name)));
   }
 
   createAgent(body: CreateAgentBody): Answer<AgentView> {
@@ -121,6 +129,8 @@ export class FleetControl implements Control {
     const runner = this.parts.fleet.runner(name);
     if (runner === undefined) return unknownAgent(name);
     if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
+    const kept = this.keptAs(name, 'asleep');
+    if (kept !== null) return failed(kept);
     if (!this.parts.fleet.reach(runner) && runner.state.name !== 'ready') return failed({ problem: 'engine-unavailable' });
     runner.dispatch({ type: 'wanted', cause: 'api', admin: true });
     return done(null);
@@ -163,8 +173,20 @@ export class FleetControl implements Control {
     const runner = this.parts.fleet.runner(name);
     if (runner === undefined) return unknownAgent(name);
     if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
+    const kept = this.keptAs(name, 'awake');
+    if (kept !== null) return failed(kept);
     runner.dispatch({ type: 'sleep-ordered', force });
     return done(null);
+  }
+
+  keep(name: string, state: KeptState, until: WallTime | null): Answer<AgentView> {
+    const past = until !== null && until <= this.parts.clock.wall();
+    if (past) return failed({ problem: 'invalid-body', detail: 'until: must be in the future' });
+    return this.overriding(name, () => this.overrides.put(name, state, until));
+  }
+
+  release(name: string): Answer<AgentView> {
+    return this.overriding(name, () => this.overrides.lift(name));
   }
 
   services(): readonly AdminServiceView[] {
@@ -266,7 +288,8 @@ export class FleetControl implements Control {
   }
 
   private settings(): readonly AgentSettings[] {
-    const house = { maxReadyAgents: this.config.max_ready_agents };
+    const keptAs = (name: string): KeptState | null => this.overrides.of(name)?.state ?? null;
+    const house = { maxReadyAgents: this.config.max_ready_agents, keptAs };
     return [
       ...Object.entries(this.config.agents).map(([name, config]) => agentSettings(name, config, false, house)),
       ...[...this.made].map(([name, config]) => agentSettings(name, config, true, house)),
@@ -274,6 +297,7 @@ export class FleetControl implements Control {
   }
 
   private applyNow(): void {
+    this.overrides.keepOnly(this.onDemand());
     this.parts.fleet.apply(this.settings(), this.limits());
     this.forgetOthers();
   }
@@ -306,6 +330,35 @@ export class FleetControl implements Control {
   private isTaken(pattern: string): boolean {
     const normal = (text: string): string => text.toLowerCase().replace(/\.$/, '');
     return this.settings().some(({ patterns }) => patterns.some((other) => normal(other) === normal(pattern)));
+  }
+
+  private overriding(name: string, change: () => void): Answer<AgentView> {
+    const runner = this.parts.fleet.runner(name);
+    if (runner === undefined) return unknownAgent(name);
+    if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
+    const refusal = this.keeping(change);
+    if (refusal !== null) return failed(refusal);
+    this.adjust(name);
+    return this.agent(name);
+  }
+
+  /** An order that its override forbids. */
+  private keptAs(name: string, state: KeptState): Refusal | null {
+    const override = this.overrides.of(name);
+    if (override?.state !== state) return null;
+    const until = override.until === null ? '' : ` until ${rfc3339(override.until)}`;
+    return { problem: 'override-in-place', detail: `${name} is kept ${state}${until}` };
+  }
+
+  /** Its override has changed, and nothing else. */
+  private adjust(name: string): void {
+    const settings = this.settings().find((entry) => entry.name === name);
+    if (settings !== undefined) this.parts.fleet.runner(name)?.adjust(settings);
+  }
+
+  private onDemand(): ReadonlySet<string> {
+    const agents = [...Object.entries(this.config.agents), ...this.made];
+    return new Set(agents.flatMap(([name, { policy }]) => (policy === 'on-demand' ? [name] : [])));
   }
 
   /** What is remembered of agents that are gone goes too. Those that only give way to the file keep it. */

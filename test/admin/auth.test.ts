@@ -23,6 +23,8 @@ const REQUESTS: Readonly<Record<string, { readonly access: Access; readonly url?
   'DELETE /admin/agents/:name': { access: 'admin', url: '/admin/agents/kai' },
   'POST /admin/agents/:name/wake': { access: 'admin', url: '/admin/agents/kai/wake' },
   'POST /admin/agents/:name/sleep': { access: 'admin', url: '/admin/agents/kai/sleep' },
+  'PUT /admin/agents/:name/override': { access: 'admin', url: '/admin/agents/kai/override', body: { state: 'awake' } },
+  'DELETE /admin/agents/:name/override': { access: 'admin', url: '/admin/agents/kai/override' },
   'GET /admin/services': { access: 'admin' },
   'POST /admin/reload': { access: 'admin' },
   'GET /admin/events': { access: 'admin' },
@@ -103,7 +105,7 @@ describe('who may call', () => {
   });
 
   it('a path that does not exist is 401 to a stranger and 404 to a caller with any token', async () => {
-    for (const url of ['/nothing', '/admin', '/admin/nothing', '/api', '/agents', '/admin/agents/kai/override']) {
+    for (const url of ['/nothing', '/admin', '/admin/nothing', '/api', '/agents', '/admin/agents/kai/nothing']) {
       expectProblem(await port.ask('GET', url, { token: '' }), 'unauthorized');
       expectProblem(await port.ask('GET', url, { token: tokenOf('kai') }), 'not-found');
       expectProblem(await port.ask('GET', url), 'not-found');

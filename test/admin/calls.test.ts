@@ -43,6 +43,7 @@ describe('the calls of the internal port', () => {
       'agent_count',
       'config',
       'engine',
+      'frozen_count',
       'ready_count',
       'service_count',
       'sleeping_count',
@@ -216,8 +217,38 @@ describe('the calls of the internal port', () => {
     expect(JSON.parse(answer.body).complaints).toEqual(complaints);
   });
 
-  it('the override of the sleep issue is not there', async () => {
-    for (const method of ['PUT', 'DELETE']) expectProblem(await port.ask(method, '/admin/agents/kai/override'), 'not-found');
+  it('an agent is kept asleep or awake, until a time or until further notice, and released', async () => {
+    const url = '/admin/agents/kai/override';
+    const kept = await json('PUT', url, { body: { state: 'awake', until: '2026-01-31T18:00:00.5+01:00' } });
+    const override = { state: 'awake', since: '2026-01-01T00:00:00.000Z', until: '2026-01-31T17:00:00.500Z' };
+    expect(kept).toMatchObject({ status: 200, body: { name: 'kai', override } });
+    expect((await json('GET', '/admin/agents/kai')).body.override).toEqual(override);
+    const forGood = { state: override.state, since: override.since };
+    expect((await json('PUT', url, { body: { state: 'awake' } })).body.override).toEqual(forGood);
+    for (let each = 0; each < 2; each += 1) {
+      const released = await json('DELETE', url);
+      expect(released).toMatchObject({ status: 200, body: { name: 'kai' } });
+      expect(released.body).not.toHaveProperty('override');
+    }
+  });
+
+  it('an override that makes no sense is refused', async () => {
+    const ask = (body: unknown, name = 'kai') => port.ask('PUT', `/admin/agents/${name}/override`, { body });
+    const wrong: readonly (readonly [unknown, string])[] = [
+      [{}, 'state: is missing'],
+      [{ state: 'dozing' }, 'state: must be one of asleep, awake'],
+      [{ state: 'awake', until: 'tomorrow' }, 'until: must match format "date-time"'],
+      [{ state: 'awake', until: '2026-01-31' }, 'until: must match format "date-time"'],
+      [{ state: 'awake', until: '2026-06-30T23:59:60Z' }, 'until: is no time that there is'],
+      [{ state: 'awake', until: null }, 'until: must be string'],
+      [{ state: 'awake', why: 'so' }, 'why: is not known here'],
+    ];
+    for (const [body, detail] of wrong) expect(expectProblem(await ask(body), 'invalid-body')).toBe(detail);
+    expectProblem(await ask({ state: 'awake' }, 'nobody'), 'unknown-agent');
+    expectProblem(await ask({ state: 'awake' }, 'always'), 'not-on-demand');
+    expectProblem(await port.ask('DELETE', '/admin/agents/nobody/override'), 'unknown-agent');
+    expectProblem(await port.ask('DELETE', '/admin/agents/always/override'), 'not-on-demand');
+    expectProblem(await port.ask('GET', '/admin/agents/kai/override'), 'method-not-allowed');
   });
 
   it('every answer has a request id of its own, is not stored, and gives a browser nothing to do', async () => {

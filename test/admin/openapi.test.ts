@@ -72,7 +72,9 @@ describe('the OpenAPI document', () => {
       const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
       expect(inPath, call).toEqual([...call.matchAll(/\{([a-z]+)\}/g)].map(([, name]) => name));
       expect(requestBody !== undefined, call).toBe(
-        /^(?:POST \/admin\/agents|POST \/api\/services|POST \/api\/self\/scale|PUT \/api\/self\/busy)$/.test(call),
+        /^(?:POST \/admin\/agents|PUT \/admin\/agents\/\{name\}\/override|POST \/api\/services|POST \/api\/self\/scale|PUT \/api\/self\/busy)$/.test(
+          call,
+        ),
       );
     }
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bench, reveille, toStub } from './reveille.ts';
+import { SimClock } from '../support/sim-clock.ts';
 import { reply, stream } from './stub-daemon.ts';
 import { EVIL, HEALTH, KAI, SERVICE } from './views.ts';
 
@@ -75,6 +76,62 @@ idle timeout   30m`);
     expect(await reveille(['sleep', 'kai', '--force'], toStub(stub))).toMatchObject({ exit: 0 });
     expect(await reveille(['wake', 'kai', '--timeout', '5s'], toStub(stub))).toMatchObject({ exit: 2 });
     expect(await reveille(['wake', 'kai', '--wait', '--timeout', 'soon'], toStub(stub))).toMatchObject({ exit: 2 });
+  });
+
+  test('keep', async () => {
+    const sent: unknown[] = [];
+    const view = (override?: object) => reply({ ...KAI, override });
+    stub.daemon.answers.set('PUT /admin/agents/kai/override', (request, response) => {
+      request.on('data', (chunk: Buffer) => {
+        const body = JSON.parse(chunk.toString()) as { state: string };
+        sent.push([request.headers['content-type'], body]);
+        view({ ...body, since: '2026-01-01T00:00:00.000Z' })(request, response);
+      });
+    });
+    stub.daemon.answers.set('DELETE /admin/agents/kai/override', view());
+    const clock = new SimClock();
+    const run = (...argv: readonly string[]) => reveille(['keep', ...argv], toStub(stub), { clock });
+    expect(await run('kai', 'asleep')).toMatchObject({ exit: 0, out: 'kai is kept asleep until that is lifted' });
+    expect(await run('kai', 'awake', '--until', '8h')).toMatchObject({
+      exit: 0,
+      out: 'kai is kept awake until 2026-01-01T08:00:00.000Z',
+    });
+    expect(await run('--until', '2026-01-31T18:00:00+01:00', 'kai', 'awake')).toMatchObject({ exit: 0 });
+    expect(sent).toEqual([
+      ['application/json', { state: 'asleep' }],
+      ['application/json', { state: 'awake', until: '2026-01-01T08:00:00.000Z' }],
+      ['application/json', { state: 'awake', until: '2026-01-31T17:00:00.000Z' }],
+    ]);
+    expect(await run('kai', '--lift')).toMatchObject({ exit: 0, out: 'kai is kept no longer' });
+    expect(stub.daemon.asked.at(-1)).toBe('DELETE /admin/agents/kai/override');
+    const asked = stub.daemon.asked.length;
+    for (const wrong of [
+      ['kai'],
+      ['kai', 'dozing'],
+      ['kai', 'awake', '--until', 'tomorrow'],
+      ['kai', 'awake', '--lift'],
+      ['kai', '--lift', '--until', '8h'],
+      ['kai', 'awake', 'now'],
+    ])
+      expect(await run(...wrong), wrong.join(' ')).toMatchObject({ exit: 2 });
+    expect(stub.daemon.asked).toHaveLength(asked);
+  });
+
+  test('agents that are kept or busy, and those that are frozen', async () => {
+    const lease = { task: 't1', reason: 'nightly build', expires_at: '2026-01-01T01:00:00.000Z' };
+    const kept = { state: 'awake', since: '2026-01-01T00:00:00.000Z', until: '2026-01-01T08:00:00.000Z' };
+    const agent = { ...KAI, busy: [lease, { ...lease, task: 't2' }], override: kept };
+    stub.daemon.answers.set('GET /admin/agents', reply([agent, { ...EVIL, override: { ...kept, state: 'asleep' } }]));
+    stub.daemon.answers.set('GET /admin/agents/kai', reply(agent));
+    stub.daemon.answers.set('GET /admin/health', reply({ ...HEALTH, frozen_count: 1 }));
+    expect((await reveille(['agents'], toStub(stub))).out).toMatch(
+      /^kai +ready, busy, kept awake  .*\nevil +degraded, exited, kept asleep  /m,
+    );
+    const { out } = await reveille(['agent', 'kai'], toStub(stub));
+    expect(out).toMatch(/^kept +awake since 2026-01-01T00:00:00.000Z, until 2026-01-01T08:00:00.000Z$/m);
+    expect(out).toMatch(/^busy +nightly build \(task t1, until 2026-01-01T01:00:00.000Z\)\nbusy +nightly build \(task t2, /m);
+    expect(out).toMatch(/^last activity +2026-01-01T00:10:00.000Z$/m);
+    expect((await reveille(['status'], toStub(stub))).out).toMatch(/^agents +2, of which 1 ready, 1 frozen and 1 sleeping$/m);
   });
 
   test('routes, static and registered', async () => {

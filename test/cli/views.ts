@@ -4,6 +4,7 @@ export const HEALTH = {
   uptime_seconds: 7201.5,
   agent_count: 2,
   ready_count: 1,
+  frozen_count: 0,
   sleeping_count: 1,
   ws_connections: 3,
   service_count: 1,

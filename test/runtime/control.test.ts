@@ -136,6 +136,7 @@ describe('health', () => {
       uptime_seconds: 90,
       agent_count: 4,
       ready_count: 3,
+      frozen_count: 0,
       sleeping_count: 1,
       ws_connections: 1,
       service_count: 0,

@@ -187,12 +187,14 @@ export class House {
 
   /** The daemon ends: no alarm of the runtime's is left, and no check goes on. */
   async close(): Promise<void> {
+    this.control.drain();
     this.fleet.close();
     if (this.engine.calls.some(({ call }) => call === 'open')) await this.drive(this.engine.close(0));
   }
 
   /** kill -9 of the daemon, and its start anew: on the same swarm and the same state_dir. Not open yet. */
   killed(): House {
+    this.control.drain();
     this.fleet.close();
     this.engine.orphan();
     return new House({ ...this.options, engine: this.engine, store: this.store, clock: this.clock });

@@ -1,8 +1,8 @@
 import { acquireLock } from '../../src/sqlite/lock.ts';
 import { openStore } from '../../src/sqlite/store.ts';
-import { wallTimeOf } from '../../src/std/time.ts';
+import { millisOf, wallTimeOf } from '../../src/std/time.ts';
 
-/** A process that holds the lock of the directory it is given, writes one route, says so, and waits to be killed. */
+/** A process that holds the lock of the directory it is given, writes one of each, says so, and waits to be killed. */
 const stateDir = process.argv[2] ?? '';
 const lock = acquireLock(stateDir);
 const store = openStore(stateDir);
@@ -16,5 +16,9 @@ store.value.putRoute({
   expiresAt: null,
   leftMs: null,
 });
+store.value.addStart('kai', millisOf(412));
+store.value.putLastActivity('kai', wallTimeOf(2));
+store.value.putOverride({ agent: 'kai', state: 'asleep', since: wallTimeOf(3), until: null });
+store.value.addEvent({ id: 7, body: { id: 7, type: 'agent.kept' } });
 process.stdout.write('written\n');
 process.stdin.resume();

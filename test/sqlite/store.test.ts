@@ -70,7 +70,11 @@ describe('the store', () => {
     await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    expect(opened(stateDir).routes()).toMatchObject([{ hostname: 'preview.example.com', port: 3000 }]);
+    const store = opened(stateDir);
+    expect(store.routes()).toMatchObject([{ hostname: 'preview.example.com', port: 3000 }]);
+    expect([store.starts('kai'), store.lastActivity('kai')]).toEqual([[412], 2]);
+    expect(store.overrides()).toEqual([{ agent: 'kai', state: 'asleep', since: 3, until: null }]);
+    expect([store.lastEventId(), store.eventsAfter(0, 10)]).toEqual([7, [{ id: 7, body: { id: 7, type: 'agent.kept' } }]]);
   });
 
   test('is readable by its owner alone, also what SQLite puts beside it', () => {

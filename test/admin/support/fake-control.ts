@@ -3,15 +3,16 @@ import type {
   AgentView,
   CreateAgentBody,
   HealthView,
+  OverrideView,
   RegisterBody,
   ReloadView,
   SelfView,
   ServiceView,
 } from '../../../src/contract/api.ts';
-import type { EventBody, EventType } from '../../../src/contract/events.ts';
+import type { EventBody, EventType, KeptState } from '../../../src/contract/events.ts';
 import type { Answer, Caller, Control, Refusal } from '../../../src/runtime/control.ts';
 import { done, failed } from '../../../src/std/outcome.ts';
-import type { Millis } from '../../../src/std/time.ts';
+import { type Millis, type WallTime, rfc3339 } from '../../../src/std/time.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 export const ADMIN_TOKEN = 'the-admin-token';
@@ -96,6 +97,7 @@ export class FakeControl implements Control {
       uptime_seconds: 12.5,
       agent_count: this.known.size,
       ready_count: [...this.known.values()].filter(({ view }) => view.state === 'ready' || view.state === 'running').length,
+      frozen_count: 0,
       sleeping_count: [...this.known.values()].filter(({ view }) => view.state === 'sleeping').length,
       ws_connections: 0,
       service_count: this.routes.size,
@@ -152,6 +154,14 @@ export class FakeControl implements Control {
 
   sleep(name: string, { force }: { readonly force: boolean }): Answer<null> {
     return this.order(name, force ? 'stopping' : 'draining');
+  }
+
+  keep(name: string, state: KeptState, until: WallTime | null): Answer<AgentView> {
+    return this.override(name, { state, since: NOW, ...(until === null ? {} : { until: rfc3339(until) }) });
+  }
+
+  release(name: string): Answer<AgentView> {
+    return this.override(name, null);
   }
 
   services(): readonly AdminServiceView[] {
@@ -264,6 +274,16 @@ export class FakeControl implements Control {
 
   eventsAfter(id: number, limit: number): readonly EventBody[] {
     return this.events.filter((event) => event.id > id).slice(0, limit);
+  }
+
+  private override(name: string, override: OverrideView | null): Answer<AgentView> {
+    const agent = this.known.get(name);
+    if (agent === undefined) return refused('unknown-agent');
+    if (agent.view.policy !== 'on-demand') return refused('not-on-demand');
+    agent.view = { ...agent.view };
+    delete agent.view.override;
+    if (override !== null) agent.view.override = override;
+    return done(agent.view);
   }
 
   private order(name: string, state: AgentView['state']): Answer<null> {
