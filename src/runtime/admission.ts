@@ -120,7 +120,7 @@ abstract class AgentDestination implements Destination {
     return this.wake(kind, false) ?? this.asleep(before);
   }
 
-  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Turned {
+  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Admission {
     const { runner, house } = this;
     const { hold } = runner.settings.config;
     // A backoff that is longer than anybody is held: whoever asks is told when to come back.
@@ -133,15 +133,16 @@ abstract class AgentDestination implements Destination {
     if (runner.activity.inFlight + runner.holds.size >= house.limits.inFlight) return IN_FLIGHT_LIMIT;
     if (runner.holds.size >= hold.max_requests || house.heldInAll.count >= house.limits.held)
       return { kind: 'refused', problem: 'hold-queue-full', retryAfterSeconds: this.retryAfter() };
-    const leave = runner.holds.add(
+    const held = runner.holds.add(
       {
         admit: () => this.admit(kind, cut),
         turnedAway: () => (runner.policy.keep === 'asleep' ? this.keptAsleep() : this.asleep(runner.state.name)),
         settled: (admission) => waiting.settled(admission),
       },
       hold.max_wait,
+      runner,
     );
-    return { kind: 'held', leave };
+    return typeof held === 'function' ? { kind: 'held', leave: held } : held;
   }
 
   /** Orders the wake, for one who waits or one who will come back. Null: nothing stands in its way. */

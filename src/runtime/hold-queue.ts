@@ -1,4 +1,4 @@
-import { type HoldVerdict, holdVerdict } from '../core/holds.ts';
+import { type HoldVerdict, holdVerdict, startsNotBefore } from '../core/holds.ts';
 import type { Alarm, Clock } from '../ports/clock.ts';
 import { type Instant, type Millis, after, earliest } from '../std/time.ts';
 import type { Activity } from './activity.ts';
@@ -57,27 +57,35 @@ export class HoldQueue {
     return this.entries.size;
   }
 
-  /** Returns how to leave. The bounds are the caller's to look at. */
-  add(request: HeldRequest, maxWait: Millis): () => void {
+  /** Returns how to leave, or what becomes of the request where that is known at once. The bounds are the caller's to look at. */
+  add(request: HeldRequest, maxWait: Millis, agent: Held): (() => void) | Admission {
+    // Counted before it stands among the others: the count is an event for the agent and may move it, for instance since a
+    // deadline has just passed. Whoever waits is settled later, and never before they know that they wait.
+    this.activity.hold();
+    const verdict = holdVerdict(agent.state, agent.policy);
+    if (verdict !== 'wait') {
+      const admission = verdict === 'serve' ? request.admit() : request.turnedAway();
+      this.activity.unhold();
+      return admission;
+    }
     const entry: Entry = { request, until: after(this.clock.now(), maxWait) };
     this.entries.add(entry);
     this.inAll.count += 1;
-    this.activity.hold();
     this.arm();
     return () => {
       if (this.remove(entry)) this.deserted();
     };
   }
 
-  /** Lets go of all of them, or of none, as the agent is now. */
+  /** Lets go of those whose waiting is over, as the agent is now. */
   settle(agent: Held): void {
     if (this.settling || this.entries.size === 0) return;
     this.settling = true;
     for (const entry of [...this.entries]) {
-      // Asked anew for each: to serve one may move the agent.
-      const verdict: HoldVerdict = holdVerdict(agent.state, agent.policy);
-      if (verdict === 'wait') break;
       if (!this.entries.has(entry)) continue;
+      // Asked anew for each: to serve one may move the agent.
+      const verdict = this.verdictOf(entry, agent);
+      if (verdict === 'wait') break;
       const { request } = entry;
       // Admitted first: in the other order the agent would be quiet for an instant.
       const admission = verdict === 'serve' ? request.admit() : request.turnedAway();
@@ -92,6 +100,13 @@ export class HoldQueue {
   close(admission: Admission): void {
     for (const entry of [...this.entries]) if (this.remove(entry)) entry.request.settled(admission);
     this.alarm?.cancel();
+  }
+
+  /** Who could only be told at the end of their time that it was in vain, is told now: the backoff of a start is longer. */
+  private verdictOf({ until }: Entry, { state, policy }: Held): HoldVerdict {
+    const verdict = holdVerdict(state, policy);
+    const now = this.clock.now();
+    return verdict === 'wait' && after(now, startsNotBefore(state, now)) >= until ? 'give-up' : verdict;
   }
 
   private remove(entry: Entry): boolean {

@@ -40,8 +40,11 @@ export interface Destination {
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission;
   /** It is not awake and the caller does not wait: wakes it. */
   call(kind: 'request' | 'upgrade', client: string | null): Turned;
-  /** It is not awake and the caller waits: wakes it, and settles `waiting` once it is known what becomes of the request. */
-  hold(kind: 'request' | 'upgrade', client: string | null, waiting: Waiting, cut: () => void): Held | Turned;
+  /**
+   * It is not awake and the caller waits: wakes it, and settles `waiting` once it is known what becomes of the request; where
+   * that is known at once, it is returned.
+   */
+  hold(kind: 'request' | 'upgrade', client: string | null, waiting: Waiting, cut: () => void): Held | Admission;
   /**
    * A request that neither wakes the agent nor keeps it awake. Null: it is not awake. It may be cut at any time. A frozen
    * agent is not awake.
