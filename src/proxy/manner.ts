@@ -49,7 +49,7 @@ function isNavigation(head: RequestHead): boolean {
   return !purpose.includes('prefetch') && !purpose.includes('prerender');
 }
 
-/** RFC 9110 section 12.5.1: HTML is named, and nothing else that could be an answer is wanted more. */
+/** RFC 9110 section 12.5.1: HTML is named, and nothing else that is named is wanted more. */
 function prefersHtml(accept: string | null): boolean {
   if (accept === null) return false;
   let html = 0;
@@ -60,14 +60,16 @@ function prefersHtml(accept: string | null): boolean {
     const quality = written === undefined ? 1 : Number(written);
     if (Number.isNaN(quality)) continue;
     if (type === 'text/html' || type === 'application/xhtml+xml') html = Math.max(html, quality);
-    else if (type === 'application/json' || type === 'text/event-stream' || type.endsWith('+json'))
-      other = Math.max(other, quality);
+    else if (!type.endsWith('/*')) other = Math.max(other, quality);
   }
   return html > 0 && html >= other;
 }
 
-/** The first line of this name, which is written in lower case. */
+/** All lines of this name, which is written in lower case, as one (RFC 9110 section 5.3). */
 function valueOf({ lines: { kept } }: RequestHead, name: string): string | null {
-  for (let at = 0; at + 1 < kept.length; at += 2) if (kept[at]?.toLowerCase() === name) return kept[at + 1] ?? '';
-  return null;
+  let value: string | null = null;
+  for (let at = 0; at + 1 < kept.length; at += 2) {
+    if (kept[at]?.toLowerCase() === name) value = value === null ? (kept[at + 1] ?? '') : `${value}, ${kept[at + 1] ?? ''}`;
+  }
+  return value;
 }
