@@ -118,7 +118,8 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
       case 'hold':
         this.hold = decision;
         // A body that asks first whether it may come has to wait: that is the agent's to say.
-        if (head.hasBody && !head.expectsContinue) this.body = RequestBody.ahead(this.request, this, decision.bodyBufferMax);
+        if (head.hasBody && !head.expectsContinue && decision.bodyBufferMax > 0)
+          this.body = RequestBody.ahead(this.request, this, decision.bodyBufferMax);
         break;
       case 'proxy':
         this.work = decision.work;

@@ -41,6 +41,7 @@ describe.concurrent('wake', () => {
       'content-type': 'application/json',
       'content-length': '37',
       'cache-control': 'no-store',
+      vary: 'Accept, Sec-Fetch-Mode, Sec-Fetch-Dest',
       'retry-after': '3',
     });
     expect(date).toBeDefined();
