@@ -40,7 +40,7 @@ import { AgentTokens } from './system/agent-tokens.ts';
  */
 const clock = systemClock;
 /** What takes effect without a restart; every other setting outside of the agents is reported as `restart_needed`. */
-const LIVE = /^(?:trusted_proxies|max_ready_agents|hold_max_requests|limits\.|log\.|shutdown\.)/;
+const LIVE = /^(?:trusted_proxies|max_ready_agents|hold_max_requests|ignore\.|wake_limits\.|limits\.|log\.|shutdown\.)/;
 
 /** Refused before anything was started: `message` goes to stderr, the code to the shell. */
 class StartRefused extends Error {
@@ -125,6 +125,7 @@ async function run(configFile: string): Promise<number> {
     upstream: new UndiciUpstream({ clock, limits: config.limits }),
     limits: config.limits,
     trustedProxies: config.trusted_proxies,
+    ignore: config.ignore,
     logRequests: config.log.requests,
     clock,
     log,
@@ -243,7 +244,8 @@ function reload(running: LoadedConfig, current: Config, tokens: AgentTokens): Ou
   const learned = tokens.learn(next.value.config);
   if (!learned.ok) return failed([learned.failure]);
   const { added, removed, changed, settings } = diffConfig(current, next.value.config);
-  const { limits, log, shutdown, trusted_proxies, max_ready_agents, hold_max_requests, agents, defaults } = next.value.config;
+  const { limits, log, shutdown, trusted_proxies, max_ready_agents, hold_max_requests, ignore, wake_limits, agents, defaults } =
+    next.value.config;
   // What needs a restart keeps its old value, so that the next reload still says that it is needed.
   const config: Config = {
     ...current,
@@ -253,6 +255,8 @@ function reload(running: LoadedConfig, current: Config, tokens: AgentTokens): Ou
     trusted_proxies,
     max_ready_agents,
     hold_max_requests,
+    ignore,
+    wake_limits,
     agents,
     defaults,
   };
@@ -265,7 +269,8 @@ function reload(running: LoadedConfig, current: Config, tokens: AgentTokens): Ou
 
 function takeOver(config: Config, publicServer: PublicServer, log: SystemLog): void {
   log.setLevel(config.log.level);
-  publicServer.reconfigure({ limits: config.limits, trustedProxies: config.trusted_proxies, logRequests: config.log.requests });
+  const { limits, ignore, trusted_proxies: trustedProxies } = config;
+  publicServer.reconfigure({ limits, trustedProxies, ignore, logRequests: config.log.requests });
 }
 
 function usable<T, F>(outcome: Outcome<T, F>, detail: (failure: F) => string, code: number = EXIT.failed): T {

@@ -36,6 +36,8 @@ export const PROBLEMS = {
   'capacity': p(503, 'Too many agents are awake', 'Try again when Retry-After says so.', 'Raise max_ready_agents, or see who keeps the others awake: `reveille agents`.'),
   'kept-asleep': p(503, 'The agent is kept asleep', 'Ask whoever runs it.', 'Lift the override: `reveille keep <name> --lift`.'),
   'hold-queue-full': p(503, 'Too many requests wait for the agent', 'Try again when Retry-After says so.', 'Raise hold.max_requests of the agent, or hold_max_requests.'),
+  'wake-limit': p(429, 'You have woken agents too often', 'Try again when Retry-After says so.', 'Raise wake_limits.per_client; where all callers look like one, see trusted_proxies.'),
+  'wake-limit-total': p(503, 'Agents were woken too often', 'Try again when Retry-After says so.', 'See who wakes them in the log of requests, and raise wake_limits.total where it is honest.'),
   'engine-unavailable': p(503, 'What runs the agents cannot be reached', 'Try again in a moment.', 'See `reveille status` for the engine, and the log for `engine lost`.'),
   // The internal port.
   'invalid-body': p(400, 'The request body is not what this call takes', 'Mend the body as the detail says; /openapi.json has the schema.', 'Nothing.'),

@@ -1,8 +1,11 @@
 import { CURABLE, type Outlook } from '../core/outlook.ts';
 import type { AgentStateName } from '../contract/events.ts';
 import type { ProblemCode } from '../contract/problems.ts';
-import type { Admission, Destination, Held, Traffic, Waiting, Work } from '../runtime/traffic.ts';
+import type { Admission, Destination, Held, Waiting, Work } from '../runtime/traffic.ts';
+import { clientAddress, type Peer } from './client-address.ts';
+import type { Front } from './front.ts';
 import type { RequestHead } from './head.ts';
+import type { WhileAsleep } from './ignore-rule.ts';
 import { OWN_PATHS, STATE_PATH } from './state-stream.ts';
 import { mannerOf, seesPage } from './manner.ts';
 
@@ -15,6 +18,14 @@ export type Decision =
       readonly retryAfterSeconds: number | null;
       /** Methods that are served there, with a 405. */
       readonly allow?: string;
+    }
+  /** What a rule of `ignore` says. */
+  | {
+      readonly kind: 'text';
+      readonly agent: string;
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: string;
     }
   | {
       readonly kind: 'answer';
@@ -54,24 +65,29 @@ const AWAKE: ReadonlySet<AgentStateName> = new Set<AgentStateName>(['ready', 'ru
 export function admit(
   head: RequestHead,
   kind: 'request' | 'upgrade',
-  traffic: Traffic,
-  draining: boolean,
+  front: Pick<Front, 'traffic' | 'draining' | 'ignoring' | 'peers'>,
+  peer: Peer,
   asking: Asking,
 ): Decision {
-  if (draining) return refuse(null, 'draining', null);
-  const destination = traffic.lookup(head.host);
+  const { peers } = front;
+  if (front.draining) return refuse(null, 'draining', null);
+  const destination = front.traffic.lookup(head.host);
   if (destination === null) return refuse(null, 'unknown-host', null);
   const { agent } = destination;
   if (head.path.startsWith(OWN_PATHS)) return ownPath(head, kind, destination);
-  const own = destination.configured ? ownAnswer(head, destination) : null;
-  if (own !== null) return own;
+  if (destination.configured && asksHealth(head, destination)) return healthAnswer(destination);
   const cut = (): void => asking.cut();
+  const whileAsleep = front.ignoring.match(destination.ignore, head, peer, peers);
+  const isWake = destination.configured && head.path === '/api/wake' && head.method === 'POST';
+  if (whileAsleep !== null) return ignored(destination, whileAsleep, isWake, cut);
+  if (isWake) return wakeAnswer(destination, clientAddress(head.lines, peer, peers));
   const admission = destination.admit(kind, cut);
   if (admission.kind !== 'asleep') return decided(destination, admission, false);
   const rules = destination.sleepRules;
+  const client = clientAddress(head.lines, peer, peers);
   const isSeen = seesPage(head, rules);
-  if (mannerOf(head, kind, rules) !== 'hold') return decided(destination, destination.call(kind, null), isSeen);
-  const held = destination.hold(kind, null, asking, cut);
+  if (mannerOf(head, kind, rules) !== 'hold') return decided(destination, destination.call(kind, client), isSeen);
+  const held = destination.hold(kind, client, asking, cut);
   if (held.kind !== 'held') return decided(destination, held, isSeen);
   return {
     kind: 'hold',
@@ -119,24 +135,46 @@ function ownPath(head: RequestHead, kind: 'request' | 'upgrade', destination: De
   return { kind: 'state-stream', agent, destination };
 }
 
-/** The two paths of a configured hostname that the daemon keeps for itself. Neither counts as work; only the second wakes. */
-function ownAnswer(head: RequestHead, destination: Destination): Decision | null {
+/** Goes through without counting, or is answered without waking. A wake is neither: it is the daemon's own to answer. */
+function ignored(destination: Destination, whileAsleep: WhileAsleep, isWake: boolean, cut: () => void): Decision {
   const { agent } = destination;
-  if (head.path === '/api/health' && destination.interceptsHealth && (head.method === 'GET' || head.method === 'HEAD')) {
-    const state = destination.state();
-    const status = AWAKE.has(state) ? 200 : 503;
-    return { kind: 'answer', agent, status, json: { status: state, agent }, retryAfterSeconds: null };
-  }
-  if (head.path === '/api/wake' && head.method === 'POST') {
-    const refused = destination.want('api', null);
-    if (refused !== null) return refuse(agent, refused.problem, refused.retryAfterSeconds);
-    return {
-      kind: 'answer',
-      agent,
-      status: 202,
-      json: { status: 'ok', agent, state: destination.state() },
-      retryAfterSeconds: null,
-    };
-  }
-  return null;
+  const state = destination.state();
+  if (isWake && AWAKE.has(state) && state !== 'frozen') return wakeAnswered(destination);
+  const passed = isWake ? null : destination.pass(cut);
+  if (passed !== null) return decided(destination, passed, false);
+  if (whileAsleep.kind === 'text') return { ...whileAsleep, agent };
+  const outlook = destination.outlook();
+  // Degraded, failing to start, kept asleep, without an engine: a caller would not be served.
+  const isReachable = whileAsleep.kind === 'reachable' && state !== 'degraded' && outlook !== null && outlook.reason === null;
+  const retryAfterSeconds = isReachable ? null : (outlook?.retryAfterSeconds ?? null);
+  return { kind: 'answer', agent, status: isReachable ? 200 : 503, json: { status: state, agent }, retryAfterSeconds };
+}
+
+/** `GET /api/health` on a configured hostname. Neither counts nor wakes. */
+function asksHealth({ path, method }: RequestHead, { interceptsHealth }: Destination): boolean {
+  return path === '/api/health' && interceptsHealth && (method === 'GET' || method === 'HEAD');
+}
+
+function healthAnswer(destination: Destination): Decision {
+  const { agent } = destination;
+  const state = destination.state();
+  return { kind: 'answer', agent, status: AWAKE.has(state) ? 200 : 503, json: { status: state, agent }, retryAfterSeconds: null };
+}
+
+/** `POST /api/wake` on a configured hostname. Wakes, and does not count. */
+function wakeAnswer(destination: Destination, client: string | null): Decision {
+  const refused = destination.want('api', client);
+  if (refused !== null) return refuse(destination.agent, refused.problem, refused.retryAfterSeconds);
+  return wakeAnswered(destination);
+}
+
+function wakeAnswered(destination: Destination): Decision {
+  const { agent } = destination;
+  return {
+    kind: 'answer',
+    agent,
+    status: 202,
+    json: { status: 'ok', agent, state: destination.state() },
+    retryAfterSeconds: null,
+  };
 }

@@ -5,6 +5,7 @@ import type { Brand } from './page/brand.ts';
 import type { StateReaders } from './state-readers.ts';
 import type { TrustedPeers } from './client-address.ts';
 import type { Figures } from './figures.ts';
+import type { IgnoreBook } from './ignore.ts';
 import type { PulseSource } from './pulse.ts';
 import type { Limits, Upstream } from './upstream/upstream.ts';
 
@@ -21,6 +22,7 @@ export interface Front {
   readonly brandOf: (agent: string) => Brand;
   readonly limits: Limits;
   readonly peers: TrustedPeers;
+  readonly ignoring: IgnoreBook;
   readonly logRequests: 'all' | 'errors' | 'none';
   readonly draining: boolean;
   /** A request or tunnel has ended. */

@@ -55,6 +55,16 @@ export function jsonAnswer(
   return answerOf(status, 'application/json', JSON.stringify(json), requestId, retryAfterSeconds);
 }
 
+/** What a rule says, as it says it. RFC 9110 section 8.6: an answer that has no content has no length either. */
+export function textAnswer(
+  text: { readonly status: number; readonly contentType: string; readonly body: string },
+  requestId: string,
+): OwnAnswer {
+  const { status, contentType, body } = text;
+  if (status !== 204 && status !== 304) return answerOf(status, contentType, body, requestId, null);
+  return { status, headers: ['Cache-Control', 'no-store', 'X-Request-Id', requestId], body: '' };
+}
+
 /** The answer as bytes, for a socket that has no ServerResponse (any more, or yet). Ends the connection. */
 export function answerBytes(answer: OwnAnswer): string {
   return `${headBytes(answer.status, [...answer.headers, 'Connection', 'close'])}${answer.body}`;

@@ -16,7 +16,7 @@ import { readHead, type RequestHead } from './head.ts';
 import { listOf, RESPONSE_FIELDS, sift } from './headers.ts';
 import { waitingPage } from './page/waiting-page.ts';
 import type { Watched } from './pulse.ts';
-import { headBytes, jsonAnswer, type OwnAnswer, problemAnswer } from './refusal.ts';
+import { headBytes, jsonAnswer, type OwnAnswer, problemAnswer, textAnswer } from './refusal.ts';
 import { logRequest } from './request-log.ts';
 import { READERS_RETRY_SECONDS } from './state-readers.ts';
 import { StateStream } from './state-stream.ts';
@@ -93,7 +93,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     }
     this.head = head;
     const kind = this.upgrade === null ? 'request' : 'upgrade';
-    this.follow(head, admit(head, kind, front.traffic, front.draining, this));
+    this.follow(head, admit(head, kind, front, connection.peer, this));
   }
 
   private follow(head: RequestHead, decision: Decision): void {
@@ -106,6 +106,9 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
         break;
       case 'answer':
         this.send(jsonAnswer(decision.status, decision.json, this.requestId, decision.retryAfterSeconds), false);
+        break;
+      case 'text':
+        this.send(textAnswer(decision, this.requestId), false);
         break;
       case 'page':
         this.send(waitingPage(this.front.brandOf(decision.agent), decision.outlook, this.requestId), false);

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Config } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Address } from '../ports/engine.ts';
@@ -13,6 +14,7 @@ import { peerOf, TrustedPeers } from './client-address.ts';
 import { ClientConnection } from './connection.ts';
 import { Figures } from './figures.ts';
 import type { Front } from './front.ts';
+import { IgnoreBook } from './ignore.ts';
 import { wantsWebSocket } from './head.ts';
 import { REQUEST_FIELDS, sift } from './headers.ts';
 import type { Brand } from './page/brand.ts';
@@ -44,6 +46,8 @@ export interface PublicServerOptions {
   readonly limits: Limits;
   /** CIDRs, addresses, and the words `loopback` and `private`. */
   readonly trustedProxies: readonly string[];
+  /** Rules of all agents: who neither wakes them nor keeps them awake. */
+  readonly ignore: Config['ignore'];
   readonly logRequests: 'all' | 'errors' | 'none';
   /** How an agent's waiting page looks. Asked anew for each. */
   readonly brandOf: (agent: string) => Brand;
@@ -52,8 +56,8 @@ export interface PublicServerOptions {
   readonly metrics: Metrics;
 }
 
-/** What of the options a reload may change. It holds for requests (limits, log) and connections (trust) that come after. */
-export type PublicServerChange = Pick<PublicServerOptions, 'limits' | 'trustedProxies' | 'logRequests'>;
+/** What of the options a reload may change. It holds for requests (limits, rules, log) and connections (trust) that come after. */
+export type PublicServerChange = Pick<PublicServerOptions, 'limits' | 'trustedProxies' | 'ignore' | 'logRequests'>;
 
 /**
  * The public port. Requests are taken straight from node:http, before any router: its parser is strict and stands against
@@ -71,6 +75,7 @@ export class PublicServer implements Front {
   readonly brandOf: (agent: string) => Brand;
   limits: Limits;
   peers: TrustedPeers;
+  ignoring: IgnoreBook;
   logRequests: 'all' | 'errors' | 'none';
   draining = false;
   private readonly servers = new Set<Server>();
@@ -90,6 +95,7 @@ export class PublicServer implements Front {
     this.brandOf = options.brandOf;
     this.limits = options.limits;
     this.peers = new TrustedPeers(options.trustedProxies);
+    this.ignoring = new IgnoreBook(options.ignore);
     this.logRequests = options.logRequests;
   }
 
@@ -110,6 +116,7 @@ export class PublicServer implements Front {
   reconfigure(change: PublicServerChange): void {
     this.limits = change.limits;
     this.peers = new TrustedPeers(change.trustedProxies);
+    this.ignoring = new IgnoreBook(change.ignore);
     this.logRequests = change.logRequests;
     this.upstream.updateLimits(change.limits);
     for (const server of this.servers) this.applyLimits(server);

@@ -23,6 +23,8 @@ export interface Edges {
 export class Activity {
   inFlight = 0;
   sockets = 0;
+  /** Requests that do not count ({@link pass}). */
+  passing = 0;
   /** When work last ended, or a WebSocket that counts by data last carried some. */
   lastActivity: Instant | null = null;
   private holds = 0;
@@ -77,6 +79,7 @@ export class Activity {
   pass(target: Target, taskId: string, cut: () => void): Work {
     const work = this.begin(new LiveWork(this, target, taskId, false, cut));
     this.setLoose(work, true);
+    this.passing += 1;
     return work;
   }
 
@@ -133,6 +136,7 @@ export class Activity {
     this.open.delete(work);
     if (work.socket) this.sockets -= 1;
     else if (work.counts) this.inFlight -= 1;
+    else this.passing -= 1;
     this.setLoose(work, false);
     const left = this.inFlightOf(work.taskId) - 1;
     if (left > 0) this.perTask.set(work.taskId, left);
@@ -146,6 +150,7 @@ export class Activity {
 
   upgraded(work: LiveWork): void {
     if (work.counts) this.inFlight -= 1;
+    else this.passing -= 1;
     this.sockets += 1;
     work.lastData = this.clock.now();
     this.watchSilence();

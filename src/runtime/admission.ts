@@ -1,8 +1,10 @@
 import { servesTraffic } from '../core/agent/tasks.ts';
 import { type Outlook, outlookOf, type WaitReason } from '../core/outlook.ts';
-import { isTurnedBackByWork, tasksOf } from '../core/agent/state.ts';
+import { isTurnedBackByWork, ordersWake, tasksOf } from '../core/agent/state.ts';
 import { holdVerdict, startsNotBefore } from '../core/holds.ts';
 import { retryAfterSeconds } from '../core/retry-after.ts';
+import type { WakeLimits, WakeRates } from '../core/wake-limits.ts';
+import type { AgentIgnoreConfig } from '../contract/config.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Task } from '../ports/engine.ts';
 import type { Millis } from '../std/time.ts';
@@ -20,6 +22,7 @@ export interface Limits {
   readonly held: number;
   /** On-demand agents awake at a time; 0: no limit. */
   readonly awake: number;
+  readonly wakes: WakeRates;
 }
 
 const IN_FLIGHT_LIMIT: Refused = { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 1 };
@@ -33,6 +36,7 @@ interface House {
   readonly limits: Limits;
   readonly heldInAll: HeldInAll;
   readonly capacity: Capacity;
+  readonly wakeLimits: WakeLimits;
 }
 
 /**
@@ -55,6 +59,10 @@ abstract class AgentDestination implements Destination {
 
   get interceptsHealth(): boolean {
     return this.configured && this.runner.settings.config.health.intercept;
+  }
+
+  get ignore(): AgentIgnoreConfig {
+    return this.runner.settings.config.ignore;
   }
 
   state(): AgentStateName {
@@ -90,8 +98,8 @@ abstract class AgentDestination implements Destination {
     };
   }
 
-  want(cause: WakeCause): Refused | null {
-    return this.wake(cause, false);
+  want(cause: WakeCause, client: string | null): Refused | null {
+    return this.wake(cause, client, false);
   }
 
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
@@ -110,23 +118,25 @@ abstract class AgentDestination implements Destination {
 
   pass(cut: () => void): Admission | null {
     if (!this.open()) return null;
+    // A limit of their own: they must not take away from those who count.
+    if (this.runner.activity.passing >= this.house.limits.inFlight) return IN_FLIGHT_LIMIT;
     const picked = this.pick();
     if (picked === null) return this.nobody();
     return { kind: 'admitted', work: this.runner.activity.pass(picked.target, picked.taskId, cut) };
   }
 
-  call(kind: 'request' | 'upgrade'): Turned {
+  call(kind: 'request' | 'upgrade', client: string | null): Turned {
     const before = this.runner.state.name;
-    return this.wake(kind, false) ?? this.asleep(before);
+    return this.wake(kind, client, false) ?? this.asleep(before);
   }
 
-  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Admission {
+  hold(kind: 'request' | 'upgrade', client: string | null, waiting: Waiting, cut: () => void): Held | Admission {
     const { runner, house } = this;
     const { hold } = runner.settings.config;
     // A backoff that is longer than anybody is held: whoever asks is told when to come back.
-    if (startsNotBefore(runner.state, runner.now()) >= hold.max_wait) return this.call(kind);
+    if (startsNotBefore(runner.state, runner.now()) >= hold.max_wait) return this.call(kind, client);
     const before = runner.state.name;
-    const refused = this.wake(kind, true);
+    const refused = this.wake(kind, client, true);
     if (refused !== null) return refused;
     // A start that was refused at once, or a sleep that an operator has ordered: nothing is on its way.
     if (holdVerdict(runner.state, runner.policy) !== 'wait') return this.asleep(before);
@@ -146,7 +156,7 @@ abstract class AgentDestination implements Destination {
   }
 
   /** Orders the wake, for one who waits or one who will come back. Null: nothing stands in its way. */
-  private wake(cause: WakeCause, waits: boolean): Refused | null {
+  private wake(cause: WakeCause, client: string | null, waits: boolean): Refused | null {
     const { runner, house } = this;
     // Whoever is awake needs no engine. Everybody else would be told of a wake that nobody remembers (promise F).
     if (!house.reach(runner)) return this.open() ? null : this.engineAway();
@@ -155,6 +165,13 @@ abstract class AgentDestination implements Destination {
     const needsPlace = (state.name === 'sleeping' || state.name === 'degraded') && state.policy === 'on-demand';
     if (needsPlace && !waits && state.seeking === null && !house.capacity.hasRoom)
       return { kind: 'refused', problem: 'capacity', retryAfterSeconds: seconds(house.capacity.roomIn()) + this.retryAfter() };
+    if (ordersWake(state)) {
+      const limited = house.wakeLimits.decide(client, runner.now());
+      if (!limited.ok) {
+        const problem = limited.scope === 'client' ? 'wake-limit' : 'wake-limit-total';
+        return { kind: 'refused', problem, retryAfterSeconds: seconds(limited.retryAfter) };
+      }
+    }
     runner.dispatch({ type: 'wanted', cause, admin: false });
     return null;
   }

@@ -303,8 +303,8 @@ export class FleetControl implements Control {
   }
 
   private limits(): Limits {
-    const { limits, max_ready_agents, hold_max_requests } = this.config;
-    return { inFlight: limits.in_flight, held: hold_max_requests, awake: max_ready_agents };
+    const { limits, max_ready_agents, hold_max_requests, wake_limits } = this.config;
+    return { inFlight: limits.in_flight, held: hold_max_requests, awake: max_ready_agents, wakes: wake_limits };
   }
 
   /**

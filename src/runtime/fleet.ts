@@ -1,3 +1,4 @@
+import { WakeLimits } from '../core/wake-limits.ts';
 import { type RouteTable, matchWildcard, routeTable } from '../core/route-table.ts';
 import { type Hostname, covers } from '../contract/hostname.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -60,7 +61,8 @@ export class Fleet implements Traffic {
   /** By name, how many that were removed still have work. */
   private readonly leaving = new Map<string, number>();
   private table: RouteTable = routeTable([]);
-  limits: Limits = { inFlight: 1000, held: 1000, awake: 0 };
+  limits: Limits = { inFlight: 1000, held: 1000, awake: 0, wakes: { per_client: null, total: null } };
+  readonly wakeLimits = new WakeLimits(this.limits.wakes);
   readonly heldInAll: HeldInAll = { count: 0 };
   readonly capacity: Capacity;
   private readonly parts: FleetParts;
@@ -164,6 +166,7 @@ export class Fleet implements Traffic {
     if (this.closed) return;
     this.limits = limits;
     this.capacity.max = limits.awake;
+    this.wakeLimits.change(limits.wakes);
     const next = new Map(settings.map((entry) => [entry.name, entry]));
     const inheritances = new Map<string, Inheritance>();
     for (const runner of this.runners.values()) {

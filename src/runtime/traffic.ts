@@ -1,5 +1,5 @@
 import type { Outlook } from '../core/outlook.ts';
-import type { OnSleeping } from '../contract/config.ts';
+import type { AgentIgnoreConfig, OnSleeping } from '../contract/config.ts';
 import type { AgentStateName, WakeCause } from '../contract/events.ts';
 import type { Hostname } from '../contract/hostname.ts';
 import type { ProblemCode } from '../contract/problems.ts';
@@ -27,9 +27,14 @@ export interface Destination {
   outlook(): Outlook | null;
   /** Calls `changed` after every change of its outlook but the passing of time, and when there is no outlook any more, until the returned function is called. */
   watch(changed: () => void): () => void;
+  /** Whose requests neither wake it nor keep it awake. */
+  readonly ignore: AgentIgnoreConfig;
   /** What is known when a caller meets it asleep. */
   readonly sleepRules: SleepRules;
-  /** Somebody calls without a request of their own to serve: POST /api/wake. Null: nothing stands in its way. */
+  /**
+   * Somebody calls without a request of their own to serve: POST /api/wake. Null: nothing stands in its way. `client`, here
+   * and below, is the caller's address, whose wakes are counted (wake_limits); null: it has none.
+   */
   want(cause: WakeCause, client: string | null): Refused | null;
   /**
    * One request or upgrade wants through. `asleep`: nothing was ordered yet; the caller now uses {@link hold} or

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { peerOf, TrustedPeers } from '../../src/proxy/client-address.ts';
-import { Bench, bodyOf } from './support/bench.ts';
+import { Bench, bodyOf, NO_RULES } from './support/bench.ts';
 import { answering, dial, values } from './support/raw.ts';
 
 /** Which lines pass, and what the agent is told of the caller (RFC 9110 section 7.6.1, RFC 7239). */
@@ -98,7 +98,7 @@ describe('from a trusted proxy', () => {
 
   test('a reload of trusted_proxies holds for the next connection', async () => {
     bench = await open();
-    bench.server.reconfigure({ limits: bench.server.limits, trustedProxies: [], logRequests: 'none' });
+    bench.server.reconfigure({ limits: bench.server.limits, trustedProxies: [], ignore: NO_RULES, logRequests: 'none' });
     await bench.get('X-Forwarded-For: 192.0.2.7\r\n');
     expect(values(bench.backend.received, 'x-forwarded-for')).toEqual(['127.0.0.1']);
   });

@@ -5,7 +5,7 @@ import { Answer } from '../../src/proxy/answer.ts';
 import type { ClientConnection } from '../../src/proxy/connection.ts';
 import type { Front } from '../../src/proxy/front.ts';
 import { SimClock } from '../support/sim-clock.ts';
-import { Bench, problemOf, statusOf } from './support/bench.ts';
+import { Bench, NO_RULES, problemOf, statusOf } from './support/bench.ts';
 import { DeafListener } from './support/deaf-listener.ts';
 import { answering, OK, type RawConnection, settled, until } from './support/raw.ts';
 
@@ -247,6 +247,7 @@ describe('times', () => {
     bench.server.reconfigure({
       limits: { ...bench.server.limits, keep_alive: millisOf(1) },
       trustedProxies: [],
+      ignore: NO_RULES,
       logRequests: 'none',
     });
     const brief = await bench.client();

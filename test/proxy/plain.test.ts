@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
+import { Bench, bodyOf, NO_RULES, problemOf, statusOf } from './support/bench.ts';
 import { headsIn, values } from './support/raw.ts';
 
 /** What the daemon answers itself (contract section 2), and that everything else reaches the agent. */
@@ -153,7 +153,7 @@ test('log.requests errors leaves out all but 5xx, and none leaves out those too'
   bench.agent.current = 'sleeping';
   await bench.get();
   expect(bench.log.lines).toMatchObject([{ facts: { status: 503 } }]);
-  bench.server.reconfigure({ limits: bench.server.limits, trustedProxies: [], logRequests: 'none' });
+  bench.server.reconfigure({ limits: bench.server.limits, trustedProxies: [], ignore: NO_RULES, logRequests: 'none' });
   await bench.get();
   expect(bench.log.lines).toHaveLength(1);
 });

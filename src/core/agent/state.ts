@@ -99,6 +99,12 @@ export interface Draining extends Up {
 /** Whether a call, or work that begins after all, turns the sleep back. */
 export const isTurnedBackByWork = ({ reason }: Draining): boolean => reason === 'idle' || reason === 'evicted';
 
+/** Whether a call orders a wake: the agent is not up nor on its way, and nobody has called for it yet. */
+export function ordersWake(state: AgentState): boolean {
+  if (state.policy !== 'on-demand' || !('wake' in state)) return false;
+  return state.wake === null && !(state.name === 'stopping' && state.next === 'restart');
+}
+
 /** Told to stop. Left only when nothing of it is left, because two copies beside each other lose data. */
 export interface Stopping extends OnDemand {
   readonly name: 'stopping';

@@ -9,6 +9,8 @@ import { SimClock } from '../../support/sim-clock.ts';
 import { FakeAgent, FakeTraffic } from './fake-traffic.ts';
 import { answering, dial, OK, RawBackend, type RawConnection } from './raw.ts';
 
+export const NO_RULES: PublicServerOptions['ignore'] = { defaults: false, rules: [] };
+
 export const LIMITS: Limits = {
   header_bytes: 32 * 1024,
   header_lines: 200,
@@ -44,7 +46,7 @@ export class Bench {
     options: {
       readonly script?: (connection: RawConnection, index: number) => void;
       readonly limits?: Partial<Limits>;
-    } & Partial<Pick<PublicServerOptions, 'trustedProxies' | 'logRequests' | 'brandOf'>> = {},
+    } & Partial<Pick<PublicServerOptions, 'ignore' | 'trustedProxies' | 'logRequests' | 'brandOf'>> = {},
   ): Promise<Bench> {
     const bench = new Bench(options.script ?? answering(OK));
     await bench.backend.open();
@@ -56,6 +58,7 @@ export class Bench {
       upstream: bench.upstream,
       limits,
       trustedProxies: options.trustedProxies ?? [],
+      ignore: options.ignore ?? { defaults: true, rules: [] },
       brandOf: options.brandOf ?? ((agent) => ({ title: agent, logo: null, accent: '#3a6ea5' })),
       logRequests: options.logRequests ?? 'all',
       clock: bench.clock,

@@ -1,3 +1,4 @@
+import type { AgentIgnoreConfig } from '../../../src/contract/config.ts';
 import type { Outlook } from '../../../src/core/outlook.ts';
 import type { AgentStateName, WakeCause } from '../../../src/contract/events.ts';
 import type { Hostname } from '../../../src/contract/hostname.ts';
@@ -24,7 +25,11 @@ export class FakeAgent implements Destination {
   current: AgentStateName = 'ready';
   target: Target;
   refuseWith: Refused | null = null;
+  /** Said to who would wake it. */
+  wakeRefusedWith: Refused | null = null;
   readonly wanted: WakeCause[] = [];
+  /** Whose wake each of them was. */
+  readonly clients: (string | null)[] = [];
   admitted = 0;
   open = 0;
   upgraded = 0;
@@ -34,6 +39,7 @@ export class FakeAgent implements Destination {
   view: Partial<Outlook> = {};
   isGone = false;
   readonly watchers = new Set<() => void>();
+  ignore: AgentIgnoreConfig = { defaults: null, rules: [] };
   sleepRules: SleepRules = {
     mode: 'refuse',
     frozen: false,
@@ -77,8 +83,10 @@ export class FakeAgent implements Destination {
     for (const changed of [...this.watchers]) changed();
   }
 
-  want(cause: WakeCause): Refused | null {
+  want(cause: WakeCause, client: string | null): Refused | null {
+    this.clients.push(client);
     this.wanted.push(cause);
+    if (this.wakeRefusedWith !== null) return this.wakeRefusedWith;
     if (this.refuseWith === null && this.current === 'sleeping') this.current = 'starting';
     return this.refuseWith;
   }
@@ -89,12 +97,12 @@ export class FakeAgent implements Destination {
     return { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
   }
 
-  call(kind: 'request' | 'upgrade'): Turned {
-    return this.want(kind) ?? { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
+  call(kind: 'request' | 'upgrade', client: string | null): Turned {
+    return this.want(kind, client) ?? { kind: 'asleep', state: this.current, retryAfterSeconds: 3 };
   }
 
-  hold(kind: 'request' | 'upgrade', _client: string | null, waiting: Waiting, cut: () => void): Held | Turned {
-    const refused = this.want(kind);
+  hold(kind: 'request' | 'upgrade', client: string | null, waiting: Waiting, cut: () => void): Held | Turned {
+    const refused = this.want(kind, client);
     if (refused !== null) return refused;
     const entry = { kind, waiting, cut };
     this.waiting.push(entry);
