@@ -35,7 +35,7 @@ export const EVENT_TYPES = {
   'agent.kept': 'An operator keeps the agent asleep or awake: `state`, and `until` when.',
   'agent.released':
     'The agent is kept no longer; `reason` says why: lifted, until (its time has come) or config (the agent was removed, or is not on-demand any more).',
-  'agent.added': 'The agent exists from now on.',
+  'agent.added': 'The agent exists from now on. Not told of those that are there when the daemon starts.',
   'agent.removed': 'The agent is gone.',
   'restart.exhausted': 'max_restart_attempts starts in a row have failed.',
   'service.registered': 'An agent registered a hostname.',

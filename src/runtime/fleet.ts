@@ -49,6 +49,8 @@ export class Fleet implements Traffic {
   engineConnected = false;
   engineSince: WallTime;
   private opened = false;
+  /** The first config was applied. */
+  private begun = false;
   /** What the engine said last: it may be lost before its own open() has resolved. */
   private lost = false;
   private closed = false;
@@ -188,6 +190,7 @@ export class Fleet implements Traffic {
     this.table = routeTable(settings);
     this.settleRoutes();
     this.capacity.look();
+    this.begun = true;
   }
 
   /** A registered hostname that the config has since given away, or no longer allows, is the agent's no more. */
@@ -229,7 +232,8 @@ export class Fleet implements Traffic {
     const runner = new AgentRunner(settings, this.world, inherited);
     this.runners.set(settings.name, runner);
     this.destinations.set(settings.name, new ConfiguredDestination(runner, this));
-    this.events.publish('agent.added', { agent: settings.name });
+    // Those that are there from the start are no news: told at each start, they would push what is out of the ring.
+    if (this.begun) this.events.publish('agent.added', { agent: settings.name });
     if (this.opened && settings.policy.kind !== 'unmanaged') void runner.look();
   }
 

@@ -31,11 +31,7 @@ it('opened at a sleeping agent, the waiting page ends up in the agent, with Java
   for (const name of ['kai', 'bo']) writeFileSync(join(place.directory, name), '');
   for (const { page } of [scripted, plain]) await untilInside(page);
   // One start, however often the page was there; and looking was no work.
-  expect(daemon.eventsOf('kai').filter((type) => type !== 'agent.added')).toEqual([
-    'agent.wake',
-    'agent.starting',
-    'agent.ready',
-  ]);
+  expect(daemon.eventsOf('kai')).toEqual(['agent.wake', 'agent.starting', 'agent.ready']);
 });
 
 it('says in words why a start failed and when it is tried again, and opens the agent once that works', async ({ home, open }) => {

@@ -185,7 +185,6 @@ describe('events and figures', () => {
     await open.clock.advance(401 + 5000 + 3000);
     expect(open.events.map(({ id }) => id)).toEqual(open.events.map((_, index) => index + 1));
     expect(open.events.map((event) => ({ ...event, id: undefined, at: undefined }))).toEqual([
-      { type: 'agent.added', agent: 'kai' },
       { type: 'agent.wake', agent: 'kai', cause: 'request' },
       { type: 'agent.starting', agent: 'kai', from: 'sleeping', to: 'starting', cause: 'request' },
       { type: 'agent.ready', agent: 'kai', from: 'starting', to: 'ready', ms: 401 },
