@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Task } from '../../src/ports/engine.ts';
 import type { RecordingWatcher } from '../support/recording-watcher.ts';
 import { type SwarmRig, swarmRig } from './rig.ts';
+import { isStopped } from './stopped.ts';
 
 /** What Docker shows of a frozen agent, and what is left of it when the daemon is not there: the rest is in the contract. */
 let rig: SwarmRig;
@@ -64,12 +64,3 @@ describe('a frozen service', () => {
     }
   });
 });
-
-/** By the freezer of its cgroup: a controller of its own in version 1 (freezer-subsystem.txt), a file of each group in version 2. */
-function isStopped(pid: number): boolean {
-  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
-  const pathOf = (part: string): string | undefined => lines.find((line) => line.includes(part))?.split(':')[2];
-  const first = pathOf(':freezer:');
-  if (first !== undefined) return readFileSync(`/sys/fs/cgroup/freezer${first}/freezer.state`, 'utf8').trim() === 'FROZEN';
-  return readFileSync(`/sys/fs/cgroup${pathOf('0::') ?? ''}/cgroup.events`, 'utf8').includes('frozen 1');
-}
