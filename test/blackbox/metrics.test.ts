@@ -6,7 +6,9 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
   const trouble = (words: string) => program('test/blackbox/agents/trouble.ts', { TROUBLE: words });
   const daemon = await start({
     agents: {
-      hello: { process: program('agents/hello/main.ts'), domains: ['*.hello.test'], idle: { timeout: '3s' } },
+      hello: { process: program('agents/hello/main.ts'), domains: ['*.hello.test'], idle: { timeout: '3s', freeze_after: '1s' } },
+      // Held for as long as its start takes to fail.
+      cold: { process: trouble('unwell'), on_sleeping: 'hold', health: { startup_timeout: '2s' } },
       steady: { process: trouble(''), policy: 'always-on', health: { check_interval: '100ms' } },
     },
   });
@@ -25,6 +27,9 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
 
   await look();
   await daemon.call('nobody');
+  const held = daemon.call('cold');
+  await daemon.event('agent.starting', 'cold');
+  expect((await look()).get('requests_held{agent="cold"}')).toBe(1);
   await daemon.wake('hello', '/whoami');
   const { socket, closed, ask } = await daemon.socket('hello', '/ws');
   await ask('hello');
@@ -37,6 +42,7 @@ it('every metric of the contract is moved by one ordinary day', async ({ start }
   expect(busy.get('registered_services')).toBe(1);
   expect(busy.get('agent_state{agent="hello",state="ready"}')).toBe(1);
   await download;
+  expect((await held).status).toBe(503);
   socket.close();
   await closed;
   while ((await daemon.call('steady')).status !== 200);

@@ -43,6 +43,7 @@ export const it = withDaemons.extend<Fixtures>({
 /** An agent with faults (test/blackbox/agents/trouble.ts) that the file of its name ends. */
 export const troubled = (home: Home, trouble: string, mend: string, more: Settings = {}): Settings => ({
   process: program('test/blackbox/agents/trouble.ts', { TROUBLE: trouble, MEND: join(home.directory, mend) }),
+  on_sleeping: 'auto',
   ...more,
 });
 

@@ -11,7 +11,7 @@ describe('a world and the pages that are open', () => {
     browser,
   }) => {
     await using memcached = await Memcached.start();
-    const daemon = await start({ agents: { world: agentOf(memcached, {}) } });
+    const daemon = await start({ agents: { world: { ...agentOf(memcached, {}), on_sleeping: 'auto' } } });
     expect((await daemon.view('world')).state).toBe('sleeping');
     const { page, complaints } = await openWindow(browser);
 

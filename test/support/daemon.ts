@@ -70,16 +70,22 @@ export class Home {
     this.write(settings);
   }
 
-  /** Free ports, a short drain and `<name>.test` as hostname, where the settings say nothing else. JSON is YAML. */
+  /**
+   * Free ports, a short drain, `<name>.test` as hostname and no limit of wakes, where the settings say nothing else. Whoever
+   * calls a sleeping agent gets the 503: by `auto` it would depend on how fast the machine is. JSON is YAML.
+   */
   write(settings: Settings): void {
     const agents = Object.entries((settings['agents'] ?? {}) as Readonly<Record<string, Settings>>);
-    const named = Object.fromEntries(agents.map(([name, agent]) => [name, { hostname: `${name}.test`, ...agent }]));
+    const named = Object.fromEntries(
+      agents.map(([name, agent]) => [name, { hostname: `${name}.test`, on_sleeping: 'refuse', ...agent }]),
+    );
     const host = this.place === HERE ? HERE.address : '0.0.0.0';
     const file = {
       listen: `${host}:0`,
       admin_listen: `${host}:0`,
       state_dir: 'state',
       shutdown: { drain_timeout: '2s' },
+      wake_limits: { per_client: null, total: null },
       ...settings,
       agents: named,
     };
