@@ -47,7 +47,7 @@ describe.concurrent('holding', () => {
     expect((await closed).code).toBe(1000);
   });
 
-  it('M: an agent that was frozen for longer than it keeps connections answers a POST', async ({ start }) => {
+  it('O: an agent that was frozen for longer than it keeps connections answers a POST', async ({ start }) => {
     const daemon = await start({ agents: { counter: { ...counter, idle: { timeout: '1m', freeze_after: '300ms' } } } });
     const { pid } = (await daemon.call('counter')).json;
     await daemon.event('agent.frozen', 'counter');
@@ -60,7 +60,7 @@ describe.concurrent('holding', () => {
     expect(daemon.eventsOf('counter').filter((type) => type === 'agent.thawed')).toHaveLength(1);
   });
 
-  it('N: eviction interrupts no download and no event stream; idle agents go instead', async ({ start }) => {
+  it('P: eviction interrupts no download and no event stream; idle agents go instead', async ({ start }) => {
     const agent = { ...counter, idle: { timeout: '1m', min_awake: '1ms' } };
     const names = ['streams', 'one', 'two', 'three'];
     const daemon = await start({ agents: Object.fromEntries(names.map((name) => [name, agent])), max_ready_agents: 2 });

@@ -23,7 +23,7 @@ interface Tally {
 }
 
 it(
-  `B, C, L, M: requests race against sleeps and freezes, and none of them fails (BLACKBOX_SEED=${SEED})`,
+  `B, C, L, O: requests race against sleeps and freezes, and none of them fails (BLACKBOX_SEED=${SEED})`,
   { timeout: 600_000 },
   async ({ start }) => {
     const agent = { process: program('test/blackbox/agents/counter.ts'), on_sleeping: 'hold' };

@@ -38,7 +38,7 @@ describe.concurrent('holding on Swarm', () => {
     expect((await closed).code).toBe(1000);
   });
 
-  it('M: an agent whose container was paused for 7 s answers a POST', async ({ stage }) => {
+  it('O: an agent whose container was paused for 7 s answers a POST', async ({ stage }) => {
     await stage.deploy('ice', { program });
     const daemon = await stage.start({ ice: { ...agent, idle: { timeout: '1m', freeze_after: '500ms' } } });
     expect((await daemon.call('ice')).json.requests).toBe(1);
