@@ -90,6 +90,7 @@ export const TABLE: Table = {
       row('something stands in the way', sleeping(), obstructed(0), 'sleeping'),
       row('none wanted, some still ending', sleeping(), observed(0, [endingTask]), 'stopping', ...STOPS),
       row('frozen by an earlier daemon', sleeping(), observed(1, [iced]), 'frozen', 'agent.frozen'),
+      row('half of it frozen by an earlier daemon', sleeping(), observed(2, [iced, t2]), 'starting', ...ADOPTS, 'thaw'),
       row('frozen by an earlier daemon, and somebody has called', sleeping({ wake: 'request' }), observed(1, [iced]), 'frozen', 'agent.frozen', 'thaw'),
     ],
     probed: [row('', sleeping(), probed(true), 'sleeping')],
@@ -101,6 +102,7 @@ export const TABLE: Table = {
       by(CAPPED, row('a wake is remembered, where places are limited', sleeping({ wake: 'request', notBefore: NOW }), due, 'sleeping')),
       by(CAPPED, row('no place was free for long enough', sleeping(SOUGHT_LONG), due, 'sleeping')),
       by(KEPT_AWAKE, row('kept awake', sleeping(), due, 'starting', ...STARTS)),
+      by(KEPT_ASLEEP, row('a wake is remembered, kept asleep', sleeping({ wake: 'request' }), due, 'sleeping')),
     ],
   },
   degraded: {
@@ -130,6 +132,7 @@ export const TABLE: Table = {
       row('tasks wanted by somebody else', degraded(), observed(1, [t1]), 'starting', ...ADOPTS),
       row('none wanted, some still ending', degraded(), observed(0, [endingTask]), 'stopping', ...STOPS),
       row('frozen by an earlier daemon', degraded(), observed(1, [iced]), 'frozen', 'agent.frozen'),
+      row('half of it frozen by an earlier daemon', degraded(), observed(2, [iced, t2]), 'starting', ...ADOPTS, 'thaw'),
       row('frozen by an earlier daemon, and somebody has called', degraded({ wake: 'request' }), observed(1, [iced]), 'frozen', 'agent.frozen', 'thaw'),
     ],
     probed: [row('', degraded(), probed(true), 'degraded')],
@@ -140,6 +143,7 @@ export const TABLE: Table = {
       by(CAPPED, row('a wake is remembered, where places are limited', degraded({ wake: 'request', notBefore: NOW }), due, 'degraded')),
       by(CAPPED, row('no place was free for long enough', degraded(SOUGHT_LONG), due, 'degraded')),
       by(KEPT_AWAKE, row('kept awake', degraded(), due, 'starting', ...STARTS)),
+      by(KEPT_ASLEEP, row('a wake is remembered, kept asleep', degraded({ wake: 'request' }), due, 'degraded')),
     ],
   },
   starting: {
@@ -175,6 +179,7 @@ export const TABLE: Table = {
     due: [
       row('at startup_timeout', starting({ deadline: NOW }), due, 'stopping', 'measured timeout', ...STOPS),
       row('too early', starting(), due, 'starting'),
+      by(KEPT_ASLEEP, row('kept asleep', starting(), due, 'stopping', ...STOPS)),
     ],
   },
   ...UP,
@@ -194,6 +199,7 @@ export const TABLE: Table = {
       row('gone', stopping(), observed(0, []), 'sleeping', 'agent.sleep'),
       row('gone, stopped by somebody else', stopping({ reason: 'external' }), observed(0, []), 'sleeping', 'cut', 'agent.sleep'),
       row('gone, for a restart', stopping({ next: 'restart' }), observed(0, []), 'starting', ...STARTS),
+      by(KEPT_ASLEEP, row('gone, for a restart, kept asleep', stopping({ next: 'restart' }), observed(0, []), 'sleeping', 'agent.sleep')),
       row('gone after a failed start', stopping({ startFailed: true, attempts: 1, problem }), observed(0, []), 'sleeping', 'agent.sleep'),
       row('gone after max_restart_attempts of them', stopping({ startFailed: true, attempts: 5, problem }), observed(0, []), 'degraded', 'purge-routes', 'agent.sleep', 'restart.exhausted', 'agent.degraded'),
       row('gone after one more', stopping({ startFailed: true, attempts: 6, problem }), observed(0, []), 'degraded', 'purge-routes', 'agent.sleep', 'agent.degraded'),

@@ -28,7 +28,8 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
       return { ...step, effects: [...said, ...step.effects] };
     }
     case 'placed':
-      return state.seeking === null || state.wake === null ? stay(state) : start(state, state.wake, now, policy);
+      if (state.seeking === null || state.wake === null || policy.keep === 'asleep') return stay(state);
+      return start(state, state.wake, now, policy);
     case 'unwanted':
       // A wake that is on its way is not taken back: what was said to callers who did not wait would not be true any more.
       return state.seeking === null || state.wake === 'api' ? stay(state) : stay({ ...state, wake: null, seeking: null });
@@ -57,13 +58,17 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
   }
 }
 
-/** What it is to be woken for: somebody called, or the operator keeps it awake. */
+/** What it is to be woken for: somebody called, or the operator keeps it awake. Kept asleep, for nothing. */
 export const wakeOf = ({ wake }: Sleeping | Degraded, { keep }: Policy): WakeCause | null =>
-  wake ?? (keep === 'awake' ? 'api' : null);
+  keep === 'asleep' ? null : (wake ?? (keep === 'awake' ? 'api' : null));
+
+/** It remembers a wake from before the operator's word. */
+export const isToForget = ({ wake }: Sleeping | Degraded, { keep }: Policy): boolean => keep === 'asleep' && wake !== null;
 
 const mustWait = ({ notBefore }: Sleeping | Degraded, now: Instant): boolean => notBefore !== null && now < notBefore;
 
 function due(state: Sleeping | Degraded, now: Instant, policy: Policy): OnDemandStep {
+  if (isToForget(state, policy)) return stay({ ...state, wake: null, seeking: null });
   const wake = wakeOf(state, policy);
   if (wake === null || mustWait(state, now)) return stay(state);
   if (state.seeking === null) return goUp(state, wake, now, policy);
@@ -84,7 +89,12 @@ function goUp(state: Sleeping | Degraded, cause: WakeCause, now: Instant, policy
 /** Tasks that we did not start: an operator scaled by hand, or an earlier daemon left them awake. Ours from now on. */
 function found(state: Sleeping | Degraded, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const tasks = mergeTasks([], seen.tasks);
-  if (seen.wanted > 0) return adoptFrozen(state, tasks, now) ?? start(state, 'adopted', now, policy, tasks);
+  if (seen.wanted > 0) {
+    const step = adoptFrozen(state, tasks, now) ?? start(state, 'adopted', now, policy, tasks);
+    // An earlier daemon ended half way through freezing it: what is frozen would never pass a check.
+    const isHalf = step.state.name === 'starting' && tasks.some(({ frozen }) => frozen);
+    return isHalf ? { ...step, effects: [...step.effects, { type: 'thaw' }] } : step;
+  }
   if (seen.tasks.length === 0) return stay(state);
   // On its way out. A start now would put a second copy beside it.
   const ending: Starting = {

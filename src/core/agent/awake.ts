@@ -1,5 +1,5 @@
 import { unreachable } from '../../std/assert.ts';
-import { type Instant, after } from '../../std/time.ts';
+import { type Instant, after, latest } from '../../std/time.ts';
 import type { AgentEvent, Sighting } from './event.ts';
 import { freeze, isEvictable } from './frozen.ts';
 import {
@@ -105,10 +105,13 @@ function due(state: Ready, now: Instant, policy: Policy): OnDemandStep {
   return freezesAt !== null && now >= freezesAt ? freeze(state, now) : stay(state);
 }
 
-/** When an idle agent is to be frozen; null: not as it is now. */
+/**
+ * When an idle agent is to be frozen; null: not as it is now. What was thawed, or whose sleep was called off, stays up for as
+ * long as one that has just worked, since somebody wanted it; to sleep it goes at its time.
+ */
 export function freezeDeadline(state: Ready, policy: Policy): Instant | null {
   if (policy.freezeAfter === null || state.busy || state.lingering || state.freezeFailed || policy.keep !== null) return null;
-  return after(state.lastActivity, policy.freezeAfter);
+  return after(latest(state.lastActivity, state.since), policy.freezeAfter);
 }
 
 /** Quiet, or out of patience. The look at `busy` and the order to stop are one step (promise B). */

@@ -120,7 +120,8 @@ function thawed(state: Frozen, now: Instant, policy: Policy): OnDemandStep {
   const facts = { ms: Math.round(elapsed(state.phaseSince, now)) };
   const awake = back(state, now);
   const { then } = state;
-  if (then === 'admin' || ((then === 'idle' || then === 'evicted') && !state.busy)) {
+  const isFree = !state.busy && policy.keep !== 'awake';
+  if (then === 'admin' || ((then === 'idle' || then === 'evicted') && isFree)) {
     const step = drain(awake, then, now, 'frozen');
     return { ...step, effects: [announce({ type: 'agent.thawed', from: 'frozen', to: 'draining', facts }), ...step.effects] };
   }
@@ -150,7 +151,8 @@ function orderFailed(
 function observed(state: Frozen, seen: Sighting, now: Instant, policy: Policy): OnDemandStep {
   const tasks = mergeTasks(state.tasks, seen.tasks);
   if (seen.wanted === 0) return stoppedByOthers(state, seen, now, policy);
-  if (tasks.length === 0 && !seen.converging) return lostAllTasks(state, seen, 'sleep', now);
+  // Whoever waits for the thaw is served by the next start.
+  if (tasks.length === 0 && !seen.converging) return lostAllTasks(state, seen, state.then === 'ready' ? 'restart' : 'sleep', now);
   const next = { ...state, tasks };
   // Somebody else has thawed it, or the engine has replaced a task that died.
   if (state.phase === 'frozen' && tasks.some((task) => canBeChecked(task) && !task.frozen)) return thaw(next, 'ready', now);

@@ -149,7 +149,7 @@ function leaving(from: Starting | Up, order: StopOrder, now: Instant): Stopping 
 
 /** Nothing of it is left. Where it goes from `left`: up again, asleep, or degraded after too many failed starts. */
 export function gone(from: Stopping, now: Instant, policy: Policy, left: AgentStateName = 'stopping'): OnDemandStep {
-  if (from.next === 'restart') return start(from, 'restart', now, policy);
+  if (from.next === 'restart' && policy.keep !== 'asleep') return start(from, 'restart', now, policy);
   // Whatever kept it from being stopped, it is gone.
   const known = from.problem?.code === 'stop-failed' ? null : from.problem;
   const slept = announce({ type: 'agent.sleep', from: left, to: 'sleeping', facts: { reason: from.reason } });

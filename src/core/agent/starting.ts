@@ -46,6 +46,7 @@ export function fromStarting(state: Starting, event: AgentEvent, now: Instant, p
     case 'thawed':
       return stay(state);
     case 'due':
+      if (policy.keep === 'asleep') return stop(state, { reason: 'admin' }, now);
       return now < state.deadline
         ? stay(state)
         : fail(state, 'timeout', { code: 'startup-timeout', detail: timeoutDetail(state) }, now);

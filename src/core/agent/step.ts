@@ -1,6 +1,6 @@
 import { unreachable } from '../../std/assert.ts';
 import { type Instant, after, earliest } from '../../std/time.ts';
-import { fromAsleep, wakeOf } from './asleep.ts';
+import { fromAsleep, isToForget, wakeOf } from './asleep.ts';
 import { freezeDeadline, fromDraining, fromReady } from './awake.ts';
 import type { AgentEvent, Step } from './event.ts';
 import { fromFrozen } from './frozen.ts';
@@ -48,9 +48,11 @@ export function nextDeadline(state: AgentState, policy: Policy): Instant | null 
   switch (state.name) {
     case 'sleeping':
     case 'degraded':
+      if (isToForget(state, policy)) return state.since;
       if (wakeOf(state, policy) === null) return null;
       return state.seeking?.until ?? state.notBefore ?? state.since;
     case 'starting':
+      return policy.keep === 'asleep' ? state.since : state.deadline;
     case 'stopping':
       return state.deadline;
     case 'ready':
