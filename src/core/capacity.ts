@@ -1,7 +1,7 @@
 import { type Instant, type Millis, after, earliest, elapsed, millisOf } from '../std/time.ts';
 import { isEvictable } from './agent/frozen.ts';
 import type { Policy } from './agent/policy.ts';
-import type { AgentState, Frozen, Ready } from './agent/state.ts';
+import type { AgentState, Degraded, Frozen, Ready, Seeking, Sleeping } from './agent/state.ts';
 
 /**
  * Who may be awake where `max_ready_agents` sets a limit. On-demand agents take places, from the order to start until nothing
@@ -25,10 +25,10 @@ export interface Seating {
   readonly lookAgain: Instant | null;
 }
 
-/** Seats those who seek a place. `max` 0: everybody. */
+/** Seats those who seek a place; of two who began in the same instant the first of `agents`. `max` 0: everybody. */
 export function seat(agents: readonly Occupant[], max: number, now: Instant): Seating {
   const seeking = agents
-    .flatMap(({ name, state }) => ('seeking' in state && state.seeking !== null ? [{ name, since: state.seeking.since }] : []))
+    .flatMap(({ name, state }) => (isSeeking(state) ? [{ name, since: state.seeking.since }] : []))
     .sort((a, b) => a.since - b.since);
   if (max === 0) return { placed: seeking.map(({ name }) => name), evicted: [], lookAgain: null };
   const taken = agents.filter(({ state }) => takesPlace(state));
@@ -50,7 +50,7 @@ export function seat(agents: readonly Occupant[], max: number, now: Instant): Se
 /** Whether one more agent could be given a place soon: one is free, or somebody can be evicted for it. */
 export function hasRoom(agents: readonly Occupant[], max: number, now: Instant): boolean {
   if (max === 0) return true;
-  const seeking = agents.filter(({ state }) => 'seeking' in state && state.seeking !== null).length;
+  const seeking = agents.filter(({ state }) => isSeeking(state)).length;
   const taken = agents.filter(({ state }) => takesPlace(state));
   const evictable = taken.filter(isCandidate).filter(({ state, policy }) => isEvictable(state, now, policy)).length;
   return taken.length + seeking - evictable - taken.filter(givesPlace).length < max;
@@ -68,7 +68,11 @@ export function roomIn(agents: readonly Occupant[], now: Instant): Millis {
   return next === null ? UNKNOWN : elapsed(now, next);
 }
 
-const takesPlace = (state: AgentState): boolean =>
+/** It waits for a place. */
+export const isSeeking = (state: AgentState): state is (Sleeping | Degraded) & { readonly seeking: Seeking } =>
+  'seeking' in state && state.seeking !== null;
+
+export const takesPlace = (state: AgentState): boolean =>
   state.policy === 'on-demand' && state.name !== 'sleeping' && state.name !== 'degraded';
 
 /** On its way out, so that a place becomes free without anybody doing more. */

@@ -194,7 +194,7 @@ export class AgentRunner {
     this.closed = true;
     this.alarm?.cancel();
     this.probers.sync([]);
-    this.world.placesChanged(this.name, false);
+    this.world.placesChanged(this);
     this.holds.close({ kind: 'asleep', state: this.state.name, retryAfterSeconds: 1 });
     this.lastUse.close();
     for (const changed of [...this.stateWatchers]) changed();
@@ -223,7 +223,7 @@ export class AgentRunner {
     const unchecked = this.closed || this.state.name === 'stopping' || this.state.name === 'frozen';
     this.probers.sync(unchecked ? [] : tasksOf(this.state));
     this.holds.settle(this);
-    this.world.placesChanged(this.name, !this.closed && 'seeking' in this.state && this.state.seeking !== null);
+    this.world.placesChanged(this);
   }
 
   private dueEvent(): AgentEvent | undefined {

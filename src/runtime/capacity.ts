@@ -1,37 +1,72 @@
-import { type Occupant, hasRoom, roomIn, seat } from '../core/capacity.ts';
+import type { AgentEvent } from '../core/agent/event.ts';
+import { type Occupant, hasRoom, isSeeking, roomIn, seat, takesPlace } from '../core/capacity.ts';
 import type { Alarm, Clock } from '../ports/clock.ts';
 import type { Millis } from '../std/time.ts';
-import type { AgentRunner } from './agent-runner.ts';
+
+/** An agent as the places see it. */
+export interface Contender extends Occupant {
+  readonly closed: boolean;
+  dispatch(event: AgentEvent): void;
+}
 
 /**
- * Carries out who may be awake ({@link seat}). Who holds a place and who is evictable is read off the agents each time, so a
- * place can be neither lost nor given twice.
+ * Carries out who may be awake ({@link seat}). Who is evictable is read off the agents each time. Looked at are those that hold
+ * or seek a place and no others: of thousands of agents most sleep, and every edge of their work comes by here.
  */
 export class Capacity {
+  /** Places; 0: no limit. */
   max = 0;
-  /** Those who seek a place. */
-  private readonly seekers = new Set<string>();
+  private readonly holders = new Map<string, Contender>();
+  /** In order of arrival. */
+  private readonly seekers = new Map<string, Contender>();
   private readonly clock: Clock;
-  private readonly runners: () => Iterable<AgentRunner>;
   private alarm: Alarm | null = null;
   private looking = false;
   private lookAgain = false;
+  private waiting = false;
   private closed = false;
 
-  constructor(clock: Clock, runners: () => Iterable<AgentRunner>) {
+  constructor(clock: Clock) {
     this.clock = clock;
-    this.runners = runners;
   }
 
-  /** This agent has changed, which may seat it or somebody else. Costs nothing while nobody `seeks` a place. */
-  changed(agent: string, seeks: boolean): void {
-    if (seeks) this.seekers.add(agent);
-    else this.seekers.delete(agent);
+  /** Places that are taken. */
+  get taken(): number {
+    return this.holders.size;
+  }
+
+  /** This agent has made a step, which may seat it or somebody else. Costs next to nothing while nobody seeks a place. */
+  changed(agent: Contender): void {
+    enter(this.holders, agent, takesPlace(agent.state));
+    enter(this.seekers, agent, isSeeking(agent.state));
     this.look();
   }
 
-  look(): void {
-    if (this.seekers.size === 0) return;
+  /** Nobody is seated or evicted before all of `change` has happened (promise J). */
+  afterwards(change: () => void): void {
+    this.waiting = true;
+    change();
+    this.waiting = false;
+    this.look();
+  }
+
+  /** Whether a place could be had soon for an agent that has none. */
+  get hasRoom(): boolean {
+    return this.max === 0 || hasRoom(this.contenders(), this.max, this.clock.now());
+  }
+
+  /** After how long asking again is worth while. */
+  roomIn(): Millis {
+    return roomIn(this.contenders(), this.clock.now());
+  }
+
+  close(): void {
+    this.closed = true;
+    this.alarm?.cancel();
+  }
+
+  private look(): void {
+    if (this.waiting) return;
     this.lookAgain = true;
     if (this.looking || this.closed) return;
     this.looking = true;
@@ -43,32 +78,23 @@ export class Capacity {
     this.looking = false;
   }
 
-  /** Whether a place could be had soon for an agent that has none. */
-  get hasRoom(): boolean {
-    return this.max === 0 || hasRoom(this.occupants(), this.max, this.clock.now());
-  }
-
-  /** After how long asking again is worth while. */
-  roomIn(): Millis {
-    return roomIn(this.occupants(), this.clock.now());
-  }
-
-  close(): void {
-    this.closed = true;
-    this.alarm?.cancel();
-  }
-
   private seatOnce(): void {
     this.alarm?.cancel();
     this.alarm = null;
-    const runners = new Map([...this.runners()].map((runner) => [runner.name, runner]));
-    const { placed, evicted, lookAgain } = seat(this.occupants(), this.max, this.clock.now());
-    for (const name of evicted) runners.get(name)?.dispatch({ type: 'evict' });
-    for (const name of placed) runners.get(name)?.dispatch({ type: 'placed' });
+    if (this.seekers.size === 0) return;
+    const { placed, evicted, lookAgain } = seat(this.contenders(), this.max, this.clock.now());
+    for (const name of evicted) this.holders.get(name)?.dispatch({ type: 'evict' });
+    for (const name of placed) this.seekers.get(name)?.dispatch({ type: 'placed' });
     if (lookAgain !== null) this.alarm = this.clock.alarm(lookAgain, () => this.look());
   }
 
-  private occupants(): Occupant[] {
-    return [...this.runners()].map(({ name, state, policy, lastUsed }) => ({ name, state, policy, lastUsed }));
+  private contenders(): Contender[] {
+    return [...this.seekers.values(), ...this.holders.values()];
   }
+}
+
+/** An agent that was removed leaves nothing to the one that comes under its name. */
+function enter(agents: Map<string, Contender>, agent: Contender, belongs: boolean): void {
+  if (belongs && !agent.closed) agents.set(agent.name, agent);
+  else if (agents.get(agent.name) === agent) agents.delete(agent.name);
 }

@@ -76,13 +76,13 @@ export class Fleet implements Traffic {
     this.routes = new RouteBook({ ...parts, events: this.events });
     this.ports = new PortBook(parts.engine.name === 'process', parts.ownPorts);
     this.engineSince = parts.clock.wall();
-    this.capacity = new Capacity(parts.clock, () => this.runners.values());
+    this.capacity = new Capacity(parts.clock);
     this.world = {
       ...parts,
       events: this.events,
       heldInAll: this.heldInAll,
       endConnections: (agent) => this.parts.endConnections(agent),
-      placesChanged: (agent, seeks) => this.capacity.changed(agent, seeks),
+      placesChanged: (agent) => this.capacity.changed(agent),
       pauseRoutes: (agent) => this.routes.pause(agent),
       resumeRoutes: (agent) => this.routes.resume(agent),
       purgeRoutes: (agent, because) => this.routes.purge(agent, because),
@@ -169,6 +169,11 @@ export class Fleet implements Traffic {
     this.limits = limits;
     this.capacity.max = limits.awake;
     this.wakeLimits.change(limits.wakes);
+    this.capacity.afterwards(() => this.become(settings));
+    this.begun = true;
+  }
+
+  private become(settings: readonly AgentSettings[]): void {
     const next = new Map(settings.map((entry) => [entry.name, entry]));
     const inheritances = new Map<string, Inheritance>();
     for (const runner of this.runners.values()) {
@@ -177,6 +182,8 @@ export class Fleet implements Traffic {
       // The tasks go on, and so does the work on them; only an engine's tasks do.
       const goesOn = kind !== undefined && kind !== 'unmanaged' && runner.policy.kind !== 'unmanaged';
       this.takeOut(runner);
+      // Nobody else would, and nothing else can move it.
+      if (runner.state.name === 'frozen') void this.thaw(runner.name);
       if (goesOn) inheritances.set(runner.name, runner.bequeath());
       else this.retire(runner);
     }
@@ -189,8 +196,6 @@ export class Fleet implements Traffic {
     this.ports.setBackends(settings);
     this.table = routeTable(settings);
     this.settleRoutes();
-    this.capacity.look();
-    this.begun = true;
   }
 
   /** A registered hostname that the config has since given away, or no longer allows, is the agent's no more. */
@@ -273,6 +278,15 @@ export class Fleet implements Traffic {
       this.leaving.delete(name);
       await this.letGo(name);
     });
+  }
+
+  private async thaw(name: string): Promise<void> {
+    try {
+      await this.parts.engine.thaw(name);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.parts.log.warn('an agent that is let go of may still be frozen', { agent: name, detail: error.message });
+    }
   }
 
   /** Nobody is left of those who were removed under this name. A later config may have brought it back. */

@@ -4,6 +4,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Probe } from '../ports/probe.ts';
 import type { Store } from '../ports/store.ts';
+import type { Contender } from './capacity.ts';
 import type { EventLog } from './event-log.ts';
 import type { HeldInAll } from './hold-queue.ts';
 
@@ -20,8 +21,8 @@ export interface World {
   readonly heldInAll: HeldInAll;
   /** No connection that was made to it is used again. */
   endConnections(agent: string): void;
-  /** Who gets one of max_ready_agents places has to be looked at again. `seeks`: this agent wants one. */
-  placesChanged(agent: string, seeks: boolean): void;
+  /** Who gets one of max_ready_agents places has to be looked at again. */
+  placesChanged(agent: Contender): void;
   /** While an agent is frozen the clock of its routes' ttl stands still. */
   pauseRoutes(agent: string): void;
   resumeRoutes(agent: string): void;
