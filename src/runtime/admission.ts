@@ -103,6 +103,11 @@ abstract class AgentDestination implements Destination {
   }
 
   admit(kind: 'request' | 'upgrade', cut: () => void): Admission {
+    return this.letIn(kind, cut) ?? this.nobody();
+  }
+
+  /** Null: it is awake, and there is no task to take it. */
+  private letIn(kind: 'request' | 'upgrade', cut: () => void): Admission | null {
     const { runner } = this;
     const before = runner.state;
     // A sleep that has not begun is called off, and the request goes through after all.
@@ -112,7 +117,7 @@ abstract class AgentDestination implements Destination {
     if (runner.policy.keep === 'asleep') return this.keptAsleep();
     if (runner.activity.inFlight >= this.house.limits.inFlight) return IN_FLIGHT_LIMIT;
     const picked = this.pick();
-    if (picked === null) return this.nobody();
+    if (picked === null) return null;
     return { kind: 'admitted', work: runner.activity.admit(picked.target, picked.taskId, cut) };
   }
 
@@ -145,7 +150,7 @@ abstract class AgentDestination implements Destination {
       return { kind: 'refused', problem: 'hold-queue-full', retryAfterSeconds: this.retryAfter() };
     const held = runner.holds.add(
       {
-        admit: () => this.admit(kind, cut),
+        admit: () => this.letIn(kind, cut),
         turnedAway: () => (runner.policy.keep === 'asleep' ? this.keptAsleep() : this.asleep(runner.state.name)),
         settled: (admission) => waiting.settled(admission),
       },

@@ -13,13 +13,18 @@ export interface HeldInAll {
 
 /** One request that is held. */
 export interface HeldRequest {
-  /** It is let in now, by whoever held it: the look at the agent and the count of the work are one step (promise B). */
-  admit(): Admission;
+  /**
+   * It is let in now, by whoever held it: the look at the agent and the count of the work are one step (promise B). Null: no
+   * task takes it, since the last one has just ended and the agent does not know that yet.
+   */
+  admit(): Admission | null;
   /** Called once, unless it left before. */
   settled(admission: Admission): void;
   /** What it is told when its agent is not coming. */
   turnedAway(): Admission;
 }
+
+const TOO_LATE: Admission = { kind: 'refused', problem: 'wake-timeout', retryAfterSeconds: null };
 
 interface Entry {
   readonly request: HeldRequest;
@@ -64,9 +69,9 @@ export class HoldQueue {
     this.activity.hold();
     const verdict = holdVerdict(agent.state, agent.policy);
     if (verdict !== 'wait') {
-      const admission = verdict === 'serve' ? request.admit() : request.turnedAway();
+      const admission = verdict === 'serve' ? request.admit() : null;
       this.activity.unhold();
-      return admission;
+      return admission ?? request.turnedAway();
     }
     const entry: Entry = { request, until: after(this.clock.now(), maxWait) };
     this.entries.add(entry);
@@ -86,9 +91,12 @@ export class HoldQueue {
       // Asked anew for each: to serve one may move the agent.
       const verdict = this.verdictOf(entry, agent);
       if (verdict === 'wait') break;
-      const { request } = entry;
+      const { request, until } = entry;
+      const late = until <= this.clock.now();
       // Admitted first: in the other order the agent would be quiet for an instant.
-      const admission = verdict === 'serve' ? request.admit() : request.turnedAway();
+      const admission = verdict === 'serve' ? request.admit() : late ? TOO_LATE : request.turnedAway();
+      // Whoever has waited for a start is not told of a task that died: what becomes of the agent is known at its next step.
+      if (admission === null) continue;
       this.remove(entry);
       request.settled(admission);
     }
@@ -132,7 +140,7 @@ export class HoldQueue {
     const now = this.clock.now();
     for (const entry of [...this.entries]) {
       if (entry.until > now || !this.remove(entry)) continue;
-      entry.request.settled({ kind: 'refused', problem: 'wake-timeout', retryAfterSeconds: null });
+      entry.request.settled(TOO_LATE);
     }
     this.arm();
     this.deserted();
