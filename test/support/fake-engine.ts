@@ -104,8 +104,10 @@ export class FakeEngine implements Engine {
   async release(name: string): Promise<void> {
     this.record('release', { agent: name });
     const agent = this.declared(name);
-    await this.answer('release');
+    // At once, as the real ones: it may be declared again before this is answered, and then it stays.
     agent.released = true;
+    await this.answer('release');
+    if (!isReleased(agent)) return;
     // The service stays as it is, and is found so when it is declared again.
     if (this.name === 'swarm') return;
     this.tasks.order(agent, 0);

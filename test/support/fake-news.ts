@@ -33,6 +33,12 @@ export class FakeNews {
     this.duplicating += count;
   }
 
+  /** What was scripted is over: everything arrives, once. */
+  reliable(): void {
+    this.dropping = 0;
+    this.duplicating = 0;
+  }
+
   /** One observation: dropped and doubled as scripted. */
   observation(tell: () => void): void {
     if (this.dropping > 0) {
