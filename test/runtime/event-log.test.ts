@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { house } from './harness.ts';
 
 describe('events are kept', () => {
-  it('a daemon that is killed and started again goes on with the next number, and tells what was', async () => {
+  it('S: a daemon that is killed and started again goes on with the next number, and tells what was', async () => {
     const first = await house({ engine: { name: 'swarm' } });
     await first.ready();
     const told = [...first.events];

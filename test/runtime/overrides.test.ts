@@ -27,7 +27,7 @@ const facts = (open: House): unknown[] =>
     );
 
 describe('an agent that is kept asleep', () => {
-  it('goes to sleep as soon as it is quiet, and is not woken by whoever calls', async () => {
+  it('Q: goes to sleep as soon as it is quiet, and is not woken by whoever calls', async () => {
     const open = await house();
     await open.ready();
     const work = open.admitted();
@@ -75,7 +75,7 @@ describe('an agent that is kept awake', () => {
     expect(open.state()).toBe('sleeping');
   });
 
-  it('is started again after its tasks have ended by themselves', async () => {
+  it('Q: is started again after its tasks have ended by themselves', async () => {
     const open = await house();
     keep(open, 'awake');
     await open.clock.advance(5000);

@@ -26,7 +26,7 @@ async function asleep(open: House, name: string): Promise<void> {
 }
 
 describe('wake limits', () => {
-  test('a client that has ordered its wakes is refused with the time until the next, and others are not', async () => {
+  test('R: a client that has ordered its wakes is refused with the time until the next, and others are not', async () => {
     const open = await limited('2/m', '600/m', 4);
     expect(said(call(open, 'a0', '192.0.2.1'))).toBe('asleep');
     expect(said(call(open, 'a1', '192.0.2.1'))).toBe('asleep');
@@ -38,7 +38,7 @@ describe('wake limits', () => {
     expect(said(call(open, 'a3', '192.0.2.1'))).toBe('asleep');
   });
 
-  test('wakes are counted and not requests: a thousand at once are one, and those to an agent on its way or awake none', async () => {
+  test('R: wakes are counted and not requests: a thousand at once are one, and those to an agent on its way or awake none', async () => {
     const open = await limited('1/h', '600/m');
     for (let count = 0; count < 1000; count += 1) expect(said(call(open, 'a0', '192.0.2.1'))).toBe('asleep');
     await open.clock.advance(1000);
@@ -116,7 +116,7 @@ describe('wake limits', () => {
 });
 
 describe('requests that do not count', () => {
-  test('go through while the agent is awake, leave its idleness as it is, and are cut when it sleeps', async () => {
+  test('M: go through while the agent is awake, leave its idleness as it is, and are cut when it sleeps', async () => {
     const open = await limited(null, null);
     const at = destination(open, 'a0');
     expect(at.pass(() => undefined)).toBeNull();
