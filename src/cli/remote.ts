@@ -192,7 +192,7 @@ function agentText(one: AgentView): string {
     ['service', one.container_name],
     ['health url', one.health_url],
     ['tasks', `${replicas.running} running, ${replicas.wanted} wanted, ${replicas.max} at most`],
-    ['requests', String(one.in_flight)],
+    ['requests', one.held === 0 ? String(one.in_flight) : `${one.in_flight}, and ${one.held} that wait for it`],
     ['websockets', String(one.connections)],
     ['last activity', one.last_activity ?? 'none'],
     ['idle timeout', one.idle_timeout],

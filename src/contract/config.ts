@@ -137,7 +137,11 @@ export const IgnoreRule = Type.Object(
       Type.Object(
         {
           status: Type.Integer({ minimum: 200, maximum: 599, default: 204, description: 'Its status code' }),
-          body: Type.String({ format: 'answer-body', default: '', description: 'Text, or a JSON object' }),
+          body: Type.String({
+            format: 'answer-body',
+            default: '',
+            description: 'Text; where it is a JSON object it is sent as application/json',
+          }),
         },
         { ...strict, description: 'What is answered while the agent is not awake; left out: the 503 of a sleeping agent' },
       ),

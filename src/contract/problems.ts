@@ -60,7 +60,7 @@ export const PROBLEMS = {
   'agent-exists': p(409, 'An agent of this name exists', 'Choose another name.', 'Nothing.'),
   'agent-from-file': p(409, 'This agent is defined in the config file', 'Remove it from the config file and reload.', 'Nothing.'),
   'not-on-demand': p(409, 'The agent is not on-demand', 'Wake and sleep are for on-demand agents only.', 'Change its policy in the config file.'),
-  'override-in-place': p(409, 'The agent is kept as it is', 'Lift the override first: `reveille keep <name> --lift`.', 'See who keeps it and why; `reveille agent <name>` shows since when.'),
+  'override-in-place': p(409, 'The agent is kept as it is', 'Lift the override first: `reveille keep <name> --lift`.', '`reveille agent <name>` shows since when, and until when.'),
   'last-task': p(409, 'This is the last task', 'Let the agent sleep instead, or ask with ?replace=true.', 'Nothing.'),
   'task-elsewhere': p(409, "The task runs on a node that is not this engine's", 'Scale instead.', 'Run the daemon on that node, or scale the service.'),
   'body-too-large': p(413, 'The request body is too large', 'Send at most 1 MiB.', 'Nothing.'),

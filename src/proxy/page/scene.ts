@@ -81,7 +81,7 @@ const WHY: Readonly<Record<WaitReason, Words>> = {
   'health-failed': { heading: 'Not well', text: 'It runs, but does not answer as it should.' },
   'engine-unavailable': { heading: 'Out of reach', text: 'What runs it cannot be reached at the moment.' },
   'kept-asleep': { heading: 'Kept asleep', text: 'Whoever runs it keeps it asleep for now.' },
-  capacity: { heading: 'No free place', text: `${FULL} All of them are busy.` },
+  capacity: { heading: 'No free place', text: `${FULL} None of them can give way yet.` },
   'wake-limit': { heading: 'Too many at once', text: 'Too much was woken from your address in a short time.' },
   'wake-limit-total': { heading: 'Too many at once', text: 'Too much was woken in a short time.' },
   'hold-queue-full': { heading: 'Many are waiting', text: 'More wait for it already than can be let in at once.' },
