@@ -1,7 +1,7 @@
 import { unreachable } from '../std/assert.ts';
-import { type Instant, type Millis, elapsed } from '../std/time.ts';
+import { type Instant, type Millis, elapsed, millisOf } from '../std/time.ts';
 import { wakeOf } from './agent/asleep.ts';
-import type { Policy } from './agent/policy.ts';
+import { type Policy, backoff } from './agent/policy.ts';
 import type { AgentState } from './agent/state.ts';
 
 /** What becomes of requests that are held, given what their agent is now. */
@@ -35,8 +35,9 @@ export function holdVerdict(state: AgentState, policy: Policy): HoldVerdict {
   }
 }
 
-/** How long it is certain that a wake of this agent will not even begin: what is left of a backoff or cooldown. */
+/** How long it is certain that a wake of this agent will not even begin: what is left of a backoff or cooldown, or is to come of it. */
 export function startsNotBefore(state: AgentState, now: Instant): Millis {
+  if (state.name === 'stopping') return millisOf(state.startFailed ? backoff(state.attempts) : 0);
   if (!('notBefore' in state) || state.notBefore === null || state.notBefore <= now) return 0 as Millis;
   return elapsed(now, state.notBefore);
 }

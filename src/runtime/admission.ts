@@ -25,6 +25,9 @@ export interface Limits {
   readonly wakes: WakeRates;
 }
 
+/** Nobody knows when an operator changes his mind; it is no start that one waits for. */
+const KEPT_ASLEEP_SECONDS = 60;
+
 const IN_FLIGHT_LIMIT: Refused = { kind: 'refused', problem: 'in-flight-limit', retryAfterSeconds: 1 };
 
 const seconds = (wait: Millis): number => Math.ceil(wait / 1000);
@@ -72,7 +75,9 @@ abstract class AgentDestination implements Destination {
   outlook(): Outlook | null {
     const { runner } = this;
     if (runner.closed) return null;
-    return outlookOf(runner.state, this.whyNot(), runner.now(), runner.typicalStart);
+    const reason = this.whyNot();
+    const outlook = outlookOf(runner.state, reason, runner.now(), runner.typicalStart);
+    return reason === 'kept-asleep' ? { ...outlook, retryAfterSeconds: KEPT_ASLEEP_SECONDS } : outlook;
   }
 
   private whyNot(): WaitReason | null {
@@ -208,7 +213,7 @@ abstract class AgentDestination implements Destination {
   }
 
   private keptAsleep(): Refused {
-    return { kind: 'refused', problem: 'kept-asleep', retryAfterSeconds: null };
+    return { kind: 'refused', problem: 'kept-asleep', retryAfterSeconds: KEPT_ASLEEP_SECONDS };
   }
 
   private engineAway(): Refused {

@@ -84,7 +84,7 @@ describe('requests that wait', () => {
     open.engine.scriptStart('kai', { exits: 'exit code 3' });
     const caller = open.waits();
     await open.clock.advance(401);
-    expect(caller.outcome).toEqual({ kind: 'asleep', state: 'stopping', retryAfterSeconds: 3 });
+    expect(caller.outcome).toEqual({ kind: 'asleep', state: 'stopping', retryAfterSeconds: 4 });
     expect(open.state()).toBe('sleeping');
     // Whoever asks anew waits out the backoff of a second, and is served.
     const again = open.waits();
@@ -98,6 +98,19 @@ describe('requests that wait', () => {
     const callers = [open.waits(), open.waits()];
     await open.clock.settle();
     expect(callers.map(({ word }) => word)).toEqual(['asleep', 'asleep']);
+  });
+
+  test('L: for a place that nobody gives up are told so at max_wait, and not that the agent sleeps', async () => {
+    const agents = { kai: { pin: true }, eve: { on_sleeping: 'hold', hold: { max_wait: '5s' } } };
+    const open = await house({ agents, file: { max_ready_agents: 1 } });
+    await open.ready('kai');
+    const caller = open.waits('eve.test');
+    await open.clock.advance(4999);
+    expect(caller.word).toBe('held');
+    await open.clock.advance(1);
+    expect(caller.word).toBe('wake-timeout');
+    await open.clock.advance(60_000);
+    expect(open.runner('eve').state).toMatchObject({ name: 'sleeping', wake: null, seeking: null });
   });
 
   test('L: for an agent that is stopping are held until it is up again', async () => {

@@ -27,12 +27,15 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
       const step = goUp(state, cause, now, policy);
       return { ...step, effects: [...said, ...step.effects] };
     }
-    case 'placed':
-      if (state.seeking === null || state.wake === null || policy.keep === 'asleep') return stay(state);
-      return start(state, state.wake, now, policy);
+    case 'placed': {
+      const wake = wakeOf(state, policy);
+      return state.seeking === null || wake === null ? stay(state) : start(state, wake, now, policy);
+    }
     case 'unwanted':
       // A wake that is on its way is not taken back: what was said to callers who did not wait would not be true any more.
-      return state.seeking === null || state.wake === 'api' ? stay(state) : stay({ ...state, wake: null, seeking: null });
+      return state.seeking === null || wakeOf(state, policy) === 'api'
+        ? stay(state)
+        : stay({ ...state, wake: null, seeking: null });
     case 'due':
       return due(state, now, policy);
     case 'observed':
@@ -62,8 +65,9 @@ export function fromAsleep(state: Sleeping | Degraded, event: AgentEvent, now: I
 export const wakeOf = ({ wake }: Sleeping | Degraded, { keep }: Policy): WakeCause | null =>
   keep === 'asleep' ? null : (wake ?? (keep === 'awake' ? 'api' : null));
 
-/** It remembers a wake from before the operator's word. */
-export const isToForget = ({ wake }: Sleeping | Degraded, { keep }: Policy): boolean => keep === 'asleep' && wake !== null;
+/** It remembers what nobody wants any more: a wake from before it was kept asleep, a place sought for as long as it was kept awake. */
+export const isToForget = (state: Sleeping | Degraded, policy: Policy): boolean =>
+  wakeOf(state, policy) === null && (state.wake !== null || state.seeking !== null);
 
 const mustWait = ({ notBefore }: Sleeping | Degraded, now: Instant): boolean => notBefore !== null && now < notBefore;
 
@@ -71,19 +75,22 @@ function due(state: Sleeping | Degraded, now: Instant, policy: Policy): OnDemand
   if (isToForget(state, policy)) return stay({ ...state, wake: null, seeking: null });
   const wake = wakeOf(state, policy);
   if (wake === null || mustWait(state, now)) return stay(state);
-  if (state.seeking === null) return goUp(state, wake, now, policy);
+  // What it is kept awake for is not remembered as a wake: the operator's word is asked each time.
+  if (state.seeking === null) return policy.capped ? seek(state, now, policy) : start(state, wake, now, policy);
   if (now < state.seeking.until) return stay(state);
-  // Nobody has to wait for ever, but an operator's standing order does.
-  if (policy.keep === 'awake') return stay({ ...state, seeking: { ...state.seeking, until: after(now, policy.seekTimeout) } });
+  // Nobody has to wait for ever, but an operator's standing order does; and those who are held have a time of their own.
+  if (policy.keep === 'awake' || state.busy) return seek(state, now, policy);
   return stay({ ...state, wake: null, seeking: null });
 }
 
 /** At once, or as soon as there is a place for it. */
 function goUp(state: Sleeping | Degraded, cause: WakeCause, now: Instant, policy: Policy): OnDemandStep {
-  if (!policy.capped) return start(state, cause, now, policy);
-  const until = after(now, policy.seekTimeout);
-  if (state.seeking !== null) return stay({ ...state, wake: cause, seeking: { ...state.seeking, until } });
-  return stay({ ...state, wake: cause, seeking: { since: now, until } });
+  return policy.capped ? seek({ ...state, wake: cause }, now, policy) : start(state, cause, now, policy);
+}
+
+/** Its turn among those who seek is that of when it began. */
+function seek(state: Sleeping | Degraded, now: Instant, policy: Policy): OnDemandStep {
+  return stay({ ...state, seeking: { since: state.seeking?.since ?? now, until: after(now, policy.seekTimeout) } });
 }
 
 /** Tasks that we did not start: an operator scaled by hand, or an earlier daemon left them awake. Ours from now on. */

@@ -123,7 +123,8 @@ function thawed(state: Frozen, now: Instant, policy: Policy): OnDemandStep {
   const isFree = !state.busy && policy.keep !== 'awake';
   if (then === 'admin' || ((then === 'idle' || then === 'evicted') && isFree)) {
     const step = drain(awake, then, now, 'frozen');
-    return { ...step, effects: [announce({ type: 'agent.thawed', from: 'frozen', to: 'draining', facts }), ...step.effects] };
+    // The way from frozen to draining is told by the announcement of that.
+    return { ...step, effects: [announce({ type: 'agent.thawed', facts }), ...step.effects] };
   }
   const step = keepServing(awake, now, policy);
   return { ...step, effects: [announce({ type: 'agent.thawed', from: 'frozen', to: 'ready', facts }), ...step.effects] };
