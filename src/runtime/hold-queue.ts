@@ -78,7 +78,9 @@ export class HoldQueue {
     this.inAll.count += 1;
     this.arm();
     return () => {
-      if (this.remove(entry)) this.deserted();
+      if (!this.remove(entry)) return;
+      this.arm();
+      this.deserted();
     };
   }
 
@@ -114,7 +116,8 @@ export class HoldQueue {
   private verdictOf({ until }: Entry, { state, policy }: Held): HoldVerdict {
     const verdict = holdVerdict(state, policy);
     const now = this.clock.now();
-    return verdict === 'wait' && after(now, startsNotBefore(state, now)) >= until ? 'give-up' : verdict;
+    const backoff = startsNotBefore(state, now);
+    return verdict === 'wait' && backoff > 0 && after(now, backoff) >= until ? 'give-up' : verdict;
   }
 
   private remove(entry: Entry): boolean {
