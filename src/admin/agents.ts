@@ -97,11 +97,11 @@ export function agentRoutes(app: App, control: Control, closing: Closing): void 
       tag: 'agents',
       summary: 'Wake an agent',
       description:
-        '202 once it is ordered. With `wait`: 200 once the agent is ready. Giving up the wait does not call the wake off.',
+        '202 once it is ordered; 503 where there is no place for it (max_ready_agents). With `wait`: 200 once the agent is ready, a place included. Giving up the wait does not call the wake off.',
       params: Name,
       query: WakeQuery,
       replies: { 200: StatusReply, 202: StatusReply },
-      problems: ['unknown-agent', 'not-on-demand', 'override-in-place', 'engine-unavailable', 'wake-timeout'],
+      problems: ['unknown-agent', 'not-on-demand', 'override-in-place', 'engine-unavailable', 'capacity', 'wake-timeout'],
     }),
     async ({ params, query }, reply) => {
       if (query.wait === undefined) {

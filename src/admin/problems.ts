@@ -30,8 +30,8 @@ export const FIXED_HEADERS: Readonly<Record<string, string>> = {
 /** The value of an answer of the runtime, or its refusal thrown as the problem it names. */
 export function valueOf<T>(answer: Answer<T>): T {
   if (answer.ok) return answer.value;
-  const { problem, detail, extra } = answer.failure;
-  throw new Problem(problem, detail, extra);
+  const { problem, detail, extra, retryAfterSeconds } = answer.failure;
+  throw new Problem(problem, detail, extra, retryAfterSeconds);
 }
 
 /** `busy` says whether an answer is under way on the socket: nothing may be written into the middle of it. */
@@ -49,6 +49,7 @@ export function refuser(log: Log, metrics: Metrics, busy: (socket: Socket) => bo
         log.error('a call of the internal port failed', { requestId: request.id, url: pathOf(request), error });
       }
       metrics.counter('refused_total', { problem: problem.code }).add(1);
+      if (problem.retryAfterSeconds !== null) void reply.header('retry-after', String(problem.retryAfterSeconds));
       if (problem.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
       // A body that we have not asked for must not be read to its end, however long it is. The client sees the answer and
       // the end of the connection.

@@ -109,6 +109,7 @@ export const AgentView = Type.Object({
   last_activity: timeOrNull('End of the last work, also under an earlier daemon; now while there is work'),
   sleeps_at: Type.Optional(time('When it will be put to sleep if nobody calls')),
   replicas: Replicas,
+  waits_for: Type.Optional(literals(['place'])),
   attempts: Type.Optional(Type.Integer({ description: 'Failed starts in a row' })),
   problem: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
   busy: Type.Optional(
@@ -137,6 +138,12 @@ export const HealthView = Type.Object({
   ready_count: Type.Integer({ description: 'ready or running; frozen ones are not among them' }),
   frozen_count: Type.Integer(),
   sleeping_count: Type.Integer(),
+  places: Type.Optional(
+    Type.Object(
+      { taken: Type.Integer(), max: Type.Integer() },
+      { description: 'With max_ready_agents: on-demand agents that are awake, start or stop, and how many may be' },
+    ),
+  ),
   ws_connections: Type.Integer(),
   service_count: Type.Integer(),
   engine: Type.Object({ name: Type.String(), connected: Type.Boolean(), since: time('Connected, or not, since') }),

@@ -105,10 +105,18 @@ export class Problem extends Error {
   /** Members beyond RFC 9457's own, such as `complaints`. */
   readonly extra: Readonly<Record<string, unknown>>;
 
-  constructor(code: ProblemCode, detail?: string, extra: Readonly<Record<string, unknown>> = {}) {
+  readonly retryAfterSeconds: number | null;
+
+  constructor(
+    code: ProblemCode,
+    detail?: string,
+    extra: Readonly<Record<string, unknown>> = {},
+    retryAfterSeconds: number | null = null,
+  ) {
     super(detail ?? PROBLEMS[code].title);
     this.code = code;
     this.extra = extra;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -146,13 +146,14 @@ abstract class AgentDestination implements Destination {
     // A backoff that is longer than anybody is held: whoever asks is told when to come back.
     if (startsNotBefore(runner.state, runner.now()) >= hold.max_wait) return this.call(kind, client);
     const before = runner.state.name;
-    const refused = this.wake(kind, client, true);
+    const isFull = runner.holds.size >= hold.max_requests || house.heldInAll.count >= house.limits.held;
+    // Whoever cannot be held does not wait: nobody is put to sleep for one who is sent away.
+    const refused = this.wake(kind, client, !isFull);
     if (refused !== null) return refused;
     // A start that was refused at once, or a sleep that an operator has ordered: nothing is on its way.
     if (holdVerdict(runner.state, runner.policy) !== 'wait') return this.asleep(before);
     if (runner.activity.inFlight + runner.holds.size >= house.limits.inFlight) return IN_FLIGHT_LIMIT;
-    if (runner.holds.size >= hold.max_requests || house.heldInAll.count >= house.limits.held)
-      return { kind: 'refused', problem: 'hold-queue-full', retryAfterSeconds: this.retryAfter() };
+    if (isFull) return { kind: 'refused', problem: 'hold-queue-full', retryAfterSeconds: this.retryAfter() };
     const held = runner.holds.add(
       {
         admit: () => this.letIn(kind, cut),
@@ -172,8 +173,7 @@ abstract class AgentDestination implements Destination {
     if (!house.reach(runner)) return this.open() ? null : this.engineAway();
     if (runner.policy.keep === 'asleep') return this.keptAsleep();
     const { state } = runner;
-    const needsPlace = (state.name === 'sleeping' || state.name === 'degraded') && state.policy === 'on-demand';
-    if (needsPlace && !waits && state.seeking === null && !house.capacity.hasRoom)
+    if (!waits && !house.capacity.hasRoomFor(state))
       return { kind: 'refused', problem: 'capacity', retryAfterSeconds: seconds(house.capacity.roomIn()) + this.retryAfter() };
     if (ordersWake(state)) {
       const limited = house.wakeLimits.decide(client, runner.now());

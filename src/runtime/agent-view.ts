@@ -1,5 +1,6 @@
 import type { AgentView, OverrideView, SelfView, ServiceView, TaskView } from '../contract/api.ts';
 import { formatDuration } from '../contract/units.ts';
+import { isSeeking } from '../core/capacity.ts';
 import { sleepsAt } from '../core/agent/step.ts';
 import type { Task } from '../ports/engine.ts';
 import { type Instant, type WallTime, rfc3339 } from '../std/time.ts';
@@ -31,6 +32,7 @@ export function agentView(runner: AgentRunner, wall: WallTime, override: Overrid
     last_activity: lastActivity(runner),
     ...(asleepAt === null ? {} : { sleeps_at: asleepAt }),
     replicas: replicas(runner),
+    ...(isSeeking(state) ? { waits_for: 'place' as const } : {}),
     ...('attempts' in state && state.attempts > 0 ? { attempts: state.attempts } : {}),
     ...(problem === null ? {} : { problem }),
     ...(busy.length === 0

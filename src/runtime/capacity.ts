@@ -1,4 +1,5 @@
 import type { AgentEvent } from '../core/agent/event.ts';
+import type { AgentState } from '../core/agent/state.ts';
 import { type Occupant, hasRoom, isSeeking, roomIn, seat, takesPlace } from '../core/capacity.ts';
 import type { Alarm, Clock } from '../ports/clock.ts';
 import type { Millis } from '../std/time.ts';
@@ -50,9 +51,10 @@ export class Capacity {
     this.look();
   }
 
-  /** Whether a place could be had soon for an agent that has none. */
-  get hasRoom(): boolean {
-    return this.max === 0 || hasRoom(this.contenders(), this.max, this.clock.now());
+  /** Whether an agent in this state has a place, seeks one already, or could have one soon. */
+  hasRoomFor(state: AgentState): boolean {
+    if (this.max === 0 || state.policy !== 'on-demand' || takesPlace(state) || isSeeking(state)) return true;
+    return hasRoom(this.contenders(), this.max, this.clock.now());
   }
 
   /** After how long asking again is worth while. */

@@ -18,6 +18,7 @@ export interface Refusal {
   readonly problem: ProblemCode;
   readonly detail?: string;
   readonly extra?: Readonly<Record<string, unknown>>;
+  readonly retryAfterSeconds?: number;
 }
 export type Answer<T> = Outcome<T, Refusal>;
 
@@ -42,8 +43,9 @@ export interface Control {
   /** Makes an agent that outlives restarts; the config file is left alone. */
   createAgent(body: CreateAgentBody): Answer<AgentView>;
   deleteAgent(name: string): Answer<null>;
+  /** `capacity` where there is no place for it and none can be made. */
   wake(name: string): Answer<null>;
-  /** Resolves once ready; `wake-timeout` when it is not after `wait`, or when `signal` aborts. */
+  /** Also waits for a place. Resolves once ready; `wake-timeout` when it is not after `wait`, or when `signal` aborts. */
   wakeAndWait(name: string, wait: Millis, signal: AbortSignal): Promise<Answer<null>>;
   sleep(name: string, options: { readonly force: boolean }): Answer<null>;
 

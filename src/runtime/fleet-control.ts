@@ -11,13 +11,15 @@ import type {
 } from '../contract/api.ts';
 import type { EventBody, KeptState } from '../contract/events.ts';
 import { done, failed } from '../std/outcome.ts';
-import { type Instant, type Millis, type WallTime, after, elapsed, rfc3339 } from '../std/time.ts';
+import { type Instant, type Millis, type WallTime, elapsed, rfc3339 } from '../std/time.ts';
+import type { AgentRunner } from './agent-runner.ts';
 import { type AgentSettings, agentSettings } from './agent-settings.ts';
 import { agentView, serviceView } from './agent-view.ts';
 import type { Answer, Caller, Control, Refusal } from './control.ts';
 import type { Limits } from './admission.ts';
 import { keeping, unknownAgent } from './answers.ts';
 import type { ControlParts } from './control-parts.ts';
+import { WANTED, noPlace, readyWithin } from './operator-wake.ts';
 import { Overrides } from './overrides.ts';
 import { SelfService } from './self-service.ts';
 
@@ -75,6 +77,7 @@ export class FleetControl implements Control {
       ready_count: count('ready', 'running'),
       frozen_count: count('frozen'),
       sleeping_count: count('sleeping'),
+      ...(fleet.capacity.max === 0 ? {} : { places: { taken: fleet.capacity.taken, max: fleet.capacity.max } }),
       ws_connections: runners.reduce((sum, { activity }) => sum + activity.sockets, 0),
       service_count: fleet.routes.size,
       engine: { name: engine.name, connected: fleet.engineConnected, since: rfc3339(fleet.engineSince) },
@@ -126,47 +129,28 @@ export class FleetControl implements Control {
   }
 
   wake(name: string): Answer<null> {
+    const asked = this.wakeable(name);
+    if (!asked.ok) return asked;
+    const { capacity } = this.parts.fleet;
+    if (!capacity.hasRoomFor(asked.value.state)) return failed(noPlace(capacity.roomIn()));
+    asked.value.dispatch(WANTED);
+    return done(null);
+  }
+
+  wakeAndWait(name: string, wait: Millis, signal: AbortSignal): Promise<Answer<null>> {
+    const asked = this.wakeable(name);
+    if (!asked.ok) return Promise.resolve(asked);
+    return readyWithin(asked.value, this.parts.clock, wait, signal);
+  }
+
+  private wakeable(name: string): Answer<AgentRunner> {
     const runner = this.parts.fleet.runner(name);
     if (runner === undefined) return unknownAgent(name);
     if (runner.policy.kind !== 'on-demand') return failed({ problem: 'not-on-demand' });
     const kept = this.keptAs(name, 'asleep');
     if (kept !== null) return failed(kept);
     if (!this.parts.fleet.reach(runner) && runner.state.name !== 'ready') return failed({ problem: 'engine-unavailable' });
-    runner.dispatch({ type: 'wanted', cause: 'api', admin: true });
-    return done(null);
-  }
-
-  async wakeAndWait(name: string, wait: Millis, signal: AbortSignal): Promise<Answer<null>> {
-    const asked = this.wake(name);
-    const runner = this.parts.fleet.runner(name);
-    if (!asked.ok || runner === undefined) return asked;
-    const { clock } = this.parts;
-    return new Promise((resolve) => {
-      const end = (answer: Answer<null>): void => {
-        alarm.cancel();
-        unwatch();
-        signal.removeEventListener('abort', late);
-        resolve(answer);
-      };
-      const late = (): void => end(failed({ problem: 'wake-timeout', detail: `it is ${runner.state.name}` }));
-      let begun = false;
-      const look = (): void => {
-        const { state } = runner;
-        begun ||= state.name === 'starting';
-        if (state.name === 'ready' && !runner.closed) end(done(null));
-        else if (runner.closed || signal.aborted) late();
-        // The start that was waited for has failed and nobody has asked for another: more patience would not help.
-        else if (begun && 'wake' in state && state.name !== 'stopping' && state.wake === null) {
-          end(
-            failed({ problem: 'wake-timeout', detail: `it did not start: ${runner.problem?.detail ?? 'it was put to sleep'}` }),
-          );
-        }
-      };
-      const unwatch = runner.watchState(look);
-      const alarm = clock.alarm(after(clock.now(), wait), late);
-      signal.addEventListener('abort', late);
-      look();
-    });
+    return done(runner);
   }
 
   sleep(name: string, { force }: { readonly force: boolean }): Answer<null> {

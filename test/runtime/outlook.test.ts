@@ -63,7 +63,7 @@ test('a wake that waits for a place says so, and whoever watches is told when it
   const kai = destinationOf(open);
   const seen: unknown[] = [];
   kai.watch(() => seen.push([kai.outlook()?.reason, kai.outlook()?.isComing]));
-  open.control.wake('kai');
+  open.waits('kai.test');
   await open.clock.advance(59_000);
   expect(seen).toEqual([['capacity', true]]);
   await open.clock.advance(2_000);
