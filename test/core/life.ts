@@ -48,19 +48,20 @@ const ACTS = {
   fail: 3,
   refuse: 1,
   wait: 3,
-  noise: 3,
+  noise: 11,
   'comes up': 6,
   'fails to start': 14,
   crowd: 3,
   answer: 8,
   unanswered: 1,
-  linger: 2,
-  evict: 2,
-  place: 3,
-  desert: 1,
+  linger: 4,
+  evict: 4,
+  place: 4,
+  desert: 3,
   cap: 1,
   keep: 1,
   'goes to ice': 6,
+  drains: 6,
 } as const;
 export interface Action {
   readonly act: keyof typeof ACTS;
@@ -172,14 +173,15 @@ export class Life {
         this.now = instantOf(this.now + n * n * 20);
         return this.settle();
       case 'noise':
-        return this.noise(n % 4);
+        return this.noise(n % 6);
       case 'crowd':
         return this.crowd(n);
       case 'answer':
       case 'unanswered':
         return this.answer(act === 'answer' && n % 8 > 0 ? 'done' : n % 2 === 0 ? 'refused' : 'unavailable');
       case 'linger':
-        if (!this.lingering && this.state.name !== 'ready') return;
+        // Nobody is let in elsewhere; what was cut may take a while to close.
+        if (!this.lingering && !['ready', 'running'].includes(this.state.name) && n % 3 > 0) return;
         this.lingering = !this.lingering;
         return this.send({ type: 'lingers', open: this.lingering });
       case 'evict':
@@ -198,7 +200,12 @@ export class Life {
         if (this.state.name !== 'ready' || this.work > 0) return;
         this.now = instantOf(this.now + 3000);
         this.settle();
+        if (n % 4 === 1) for (const act of ['linger', 'linger', 'begin', 'end'] as const) this.do({ act, n: 0 });
         return n % 3 === 0 ? undefined : this.answer('done');
+      case 'drains':
+        if (this.state.name !== 'ready') return;
+        for (const act of ['begin', 'sleep', 'noise', 'linger', 'noise'] as const) this.do({ act, n: act === 'noise' ? n : 0 });
+        return;
       case 'comes up':
         for (const act of ['wanted', 'gone', 'tell', 'start', 'start', 'tell', 'tell', 'tell', 'pass'] as const)
           this.do({ act, n: 1 });
@@ -224,10 +231,11 @@ export class Life {
     this.post();
   }
 
-  /** What is too late or too early: a check of a task long gone, an alarm that rings for nothing, an edge of no work. */
+  /** What is too late or too early: a check of a task long gone, the answer to a freeze that something else has overtaken, an alarm that rings for nothing, an edge of no work. */
   private noise(n: number): void {
     if (n === 0) return this.one({ type: 'due' });
     if (n === 1) return this.send({ type: 'probed', task: 'nobody', healthy: true, detail: '' });
+    if (n > 3) return this.state.name === 'frozen' ? undefined : this.send({ type: n === 4 ? 'froze' : 'thawed' });
     this.one({ type: 'order-failed', order: 'scale', refused: n === 2, detail: 'overtaken' });
   }
 
@@ -326,6 +334,7 @@ export class Life {
       if (this.work > 0 && !sanctioned) this.broken('B: nothing is put to sleep under work');
       return;
     }
+    if (this.policy.keep === 'asleep') this.broken('Q: what is kept asleep is not started');
     if (this.up) this.broken('A: one wake orders one start');
     this.up = true;
     const hasPlace = event.type === 'placed' || before.name === 'stopping';
