@@ -18,7 +18,7 @@ interface Trouble {
 }
 
 const MISSING = `sha256:${'0'.repeat(64)}`;
-const soon = { startup_timeout: '4s' };
+const soon = { startup_timeout: '8s' };
 
 const TROUBLES: Readonly<Record<string, Trouble>> = {
   absent: {
