@@ -1,93 +1,103 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Figures, type Running, load, median, startBackend, startServer } from './measure.ts';
-import { type Peer, backend, caddy, haproxy, nginx, reveille } from './peers.ts';
-import { type StartFigures, measureStart } from './start.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { namedBy, sectionOf } from './goals.ts';
+import { measureLatency } from './latency.ts';
+import { measureLookUp } from './lookup.ts';
+import { scratchDirectory } from './measure.ts';
+import { PEERS, type Peer } from './peers.ts';
+import { installPackages } from './peers/install.ts';
+import { type Report, type Section, machine, markdown, writeToPage } from './report.ts';
+import { rows } from './rows.ts';
+import { measureStart } from './start.ts';
+import { type Lengths, measureRow } from './throughput.ts';
+import { measureEchoes, measureIdleSockets } from './websocket.ts';
 
 /**
- * `npm run bench`: small proxied GETs side by side with the peers that are installed, then start and rest of the daemon. The
- * runs alternate A B C A B C and medians are reported, because a shared machine drifts: read the ratios, never the figures.
+ * `npm run bench`: Reveille side by side with every proxy that is here, each goal beside what was reached. It prints markdown
+ * and keeps it all in .test-results/bench.json. Runs take turns and medians are reported, because a shared machine drifts:
+ * read the ratios, never the figures.
+ *
+ * `-- --write` also puts the tables into docs/performance.md, `-- --again` prints those of the last run without measuring.
+ * BENCH_ONLY=small,upload and BENCH_PEERS=nginx,reveille choose, BENCH_ROUNDS and BENCH_SECONDS change the length.
  */
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
+const RESULTS = '.test-results/bench.json';
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 4);
 const WARM_UP_SECONDS = 2;
 
-async function throughput(): Promise<ReadonlyMap<string, readonly Figures[]>> {
-  const directory = mkdtempSync(join(tmpdir(), 'reveille-bench-'));
-  const running: Running[] = [];
-  const results = new Map<string, Figures[]>();
-  try {
-    running.push(await startBackend(backend(directory)));
-    const peers: readonly Peer[] = [nginx, haproxy, caddy, reveille].map((make) => make(directory));
-    const servers: Running[] = [];
-    for (const peer of peers) {
-      if (peer.command === null) {
-        console.log(`${peer.name} is not installed and is left out`);
-        continue;
-      }
-      const server = await startServer(peer);
-      servers.push(server);
-      running.push(server);
-    }
-    for (const server of servers) await load(server, WARM_UP_SECONDS);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const server of servers) {
-        const figures = await load(server, SECONDS);
-        results.set(server.peer.name, [...(results.get(server.peer.name) ?? []), figures]);
-      }
-    }
-    return results;
-  } finally {
-    for (const one of running) await one.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
+const chosen = (name: string): ((each: string) => boolean) => {
+  const names = process.env[name]?.split(',');
+  return (each) => names === undefined || names.includes(each);
+};
 
-function table(results: ReadonlyMap<string, readonly Figures[]>): string {
-  const of = (name: string, key: keyof Figures): number => median((results.get(name) ?? []).map((figures) => figures[key]));
-  const base = of('nginx', 'requestsPerSecond');
-  const rows = [...results.keys()].map((name) => {
-    const rate = of(name, 'requestsPerSecond');
-    const ratio = Number.isNaN(base) ? '-' : (rate / base).toFixed(2);
-    const cells = [
-      rate.toFixed(0),
-      of(name, 'cpuMicrosPerRequest').toFixed(1),
-      ratio,
-      of(name, 'p50Ms').toFixed(2),
-      of(name, 'p99Ms').toFixed(2),
-      of(name, 'errors').toFixed(0),
-    ];
-    return `| ${[name, ...cells].join(' | ')} |`;
-  });
-  const head =
-    '| small GET, one core | requests/s | CPU us/request | against nginx | p50 ms | p99 ms | errors |\n|---|---|---|---|---|---|---|';
-  return [head, ...rows].join('\n');
-}
+type Kind = readonly [id: string, measure: (peers: readonly Peer[], directory: string) => Promise<Section>];
 
-function startTable(figures: readonly StartFigures[]): string {
-  const rows = figures.map(
-    ({ agents, toListeningMs, residentMb, idleCpuPercent }) =>
-      `| ${agents} | ${toListeningMs.toFixed(0)} | ${residentMb.toFixed(0)} | ${idleCpuPercent.toFixed(1)} |`,
-  );
+function kinds(directory: string): readonly Kind[] {
+  const lengths = (row: string): Lengths => {
+    const goalsName = (peer: string): boolean => namedBy(row, peer);
+    return { rounds: ROUNDS, seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS, goalsName };
+  };
+  const full = rows(directory);
+  const small = full.find(({ id }) => id === 'small');
+  if (small === undefined) throw new Error('there is always a small GET');
   return [
-    '| agents, all asleep | start to listening, ms | RSS at rest, MB | idle CPU, % of a core |\n|---|---|---|---|',
-    ...rows,
-  ].join('\n');
+    ...full.map((row): Kind => [
+      row.id,
+      async (peers) => sectionOf(row, await measureRow(row, peers, directory, lengths(row.id))),
+    ]),
+    ['echo', (peers) => measureEchoes(peers, directory, lengths('echo'))],
+    ['idle', (peers) => measureIdleSockets(peers, directory, lengths('idle'))],
+    ['latency', (peers) => measureLatency(small, peers, directory, lengths('latency'))],
+    ['lookup', () => measureLookUp(small, directory, lengths('lookup'))],
+    ['start', () => measureStart(directory, ROUNDS)],
+  ];
 }
 
-const results = await throughput();
-const starts: StartFigures[] = [];
-for (const agents of [1, 100, 1000]) {
-  const runs: StartFigures[] = [];
-  for (let round = 0; round < 3; round += 1) runs.push(await measureStart(agents));
-  const by = (key: keyof StartFigures): number => median(runs.map((run) => run[key]));
-  starts.push({ agents, toListeningMs: by('toListeningMs'), residentMb: by('residentMb'), idleCpuPercent: by('idleCpuPercent') });
+/** What the other rows found is not lost with one. */
+const unmeasured = (id: string, error: unknown): Section => ({
+  id,
+  verdicts: [],
+  columns: [id],
+  rows: [],
+  note: null,
+  faults: [error instanceof Error ? error.message : String(error)],
+  runs: null,
+});
+
+async function measure(): Promise<Report> {
+  for (const program of ['taskset', 'wrk', 'nginx'])
+    if (spawnSync('which', [program]).status !== 0)
+      throw new Error(`${program} is not installed: the bench cannot do without it`);
+  const directory = scratchDirectory();
+  const wanted = PEERS.filter(({ name }) => chosen('BENCH_PEERS')(name));
+  const packages = wanted.some(({ from }) => from === 'npm') ? await installPackages() : null;
+  if (packages !== null) console.error(packages);
+  const versions = new Map(wanted.map((peer) => [peer, packages !== null && peer.from === 'npm' ? null : peer.version()]));
+  const peers = wanted.filter((peer) => versions.get(peer) !== null);
+  const sections: Section[] = [];
+  for (const [id, measure] of kinds(directory)) {
+    if (!chosen('BENCH_ONLY')(id)) continue;
+    console.error(`measuring ${id} ...`);
+    sections.push(await measure(peers, directory).catch((error: unknown) => unmeasured(id, error)));
+  }
+  return {
+    date: new Date().toISOString(),
+    machine: machine(),
+    versions: Object.fromEntries(peers.map((peer) => [peer.name, versions.get(peer) ?? ''])),
+    method: `Medians of up to ${ROUNDS} alternated runs of ${SECONDS} s after ${WARM_UP_SECONDS} s to warm up.`,
+    absent: wanted.filter((peer) => !peers.includes(peer)).map(({ name }) => name),
+    sections,
+  };
 }
-const [cpu] = cpus();
-console.log(
-  `\n${cpus().length} x ${cpu?.model ?? 'unknown'}, node ${process.versions.node}, ${ROUNDS} rounds of ${SECONDS} s, medians\n`,
-);
-console.log(`${table(results)}\n\n${startTable(starts)}`);
-mkdirSync('.test-results', { recursive: true });
-writeFileSync('.test-results/bench.json', JSON.stringify({ results: Object.fromEntries(results), starts }, null, 2));
+
+const again = process.argv.includes('--again');
+const report = again ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Report) : await measure();
+if (!again) {
+  mkdirSync('.test-results', { recursive: true });
+  writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
+}
+console.log(markdown(report));
+if (process.argv.includes('--write')) writeToPage(markdown(report));
+const faults = report.sections.flatMap((section) => section.faults.map((fault) => `${section.id}: ${fault}`));
+for (const fault of faults) console.error(`FAILED ${fault}`);
+if (faults.length > 0) process.exitCode = 1;

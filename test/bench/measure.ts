@@ -1,46 +1,83 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Peer } from './peers.ts';
 
-/** Starting what is measured, loading it, and reading off what it cost. */
-const SERVER_CORE = '0';
-const LOAD_CORE = '1';
+/** Starting what is measured on a core of its own, reading off what it cost, and ending all of it, whatever happens. */
+export const PROXY_CORE = '0';
+export const LOAD_CORE = '1';
 const CLOCK_TICKS_PER_SECOND = 100;
+const ENDS_WITHIN_MS = 15_000;
 
-export interface Figures {
-  readonly requestsPerSecond: number;
-  /** User and system time of the server, from /proc/PID/stat. */
-  readonly cpuMicrosPerRequest: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly errors: number;
+export interface Program {
+  readonly command: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+  /** It is up once this port takes connections. */
+  readonly port: number;
 }
 
+const alive = new Set<ChildProcess>();
+const scratch: string[] = [];
+let watching = false;
+
+/** Nothing outlives this process, neither after Ctrl-C nor after an error that nobody caught. */
+function watch(): void {
+  if (watching) return;
+  watching = true;
+  process.once('exit', () => {
+    for (const child of alive) child.kill('SIGKILL');
+    for (const directory of scratch) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+}
+
+export function scratchDirectory(): string {
+  watch();
+  const directory = mkdtempSync(join(tmpdir(), 'reveille-bench-'));
+  scratch.push(directory);
+  return directory;
+}
+
+export function tracked(command: readonly [string, ...string[]], options: SpawnOptions): ChildProcess {
+  watch();
+  const child = spawn(command[0], command.slice(1), options);
+  alive.add(child);
+  child.once('exit', () => alive.delete(child));
+  return child;
+}
+
+export const onCore = (core: string, command: readonly string[]): readonly [string, ...string[]] => [
+  'taskset',
+  '-c',
+  core,
+  ...command,
+];
+
 export class Running {
-  readonly peer: Peer;
+  readonly port: number;
   private readonly child: ChildProcess;
 
-  private constructor(peer: Peer, child: ChildProcess) {
-    this.peer = peer;
+  private constructor(port: number, child: ChildProcess) {
+    this.port = port;
     this.child = child;
   }
 
-  /** Resolves once its port takes connections. `core` null: wherever the kernel likes. */
-  static async start(peer: Peer, core: string | null): Promise<Running> {
-    if (peer.command === null) throw new Error(`${peer.name} is not installed`);
-    const [program, args] = core === null ? [peer.command[0], peer.command.slice(1)] : ['taskset', ['-c', core, ...peer.command]];
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...peer.env } });
+  /** Resolves once its port takes connections. */
+  static async start(name: string, program: Program, core: string): Promise<Running> {
+    const env = { ...process.env, ...program.env };
+    const child = tracked(onCore(core, program.command), { stdio: ['ignore', 'ignore', 'pipe'], env });
     let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
     for (let tries = 0; tries < 400; tries += 1) {
-      if (child.exitCode !== null) throw new Error(`${peer.name} ended: ${said}`);
-      if (await connects(peer.port)) return new Running(peer, child);
+      if (child.exitCode !== null) throw new Error(`${name} ended: ${said}`);
+      if (await connects(program.port)) return new Running(program.port, child);
       await sleep(25);
     }
     child.kill('SIGKILL');
-    throw new Error(`${peer.name} does not listen: ${said}`);
+    throw new Error(`${name} does not listen: ${said}`);
   }
 
   get pid(): number {
@@ -48,72 +85,50 @@ export class Running {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null) return;
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
     this.child.kill('SIGTERM');
-    await Promise.race([gone, sleep(15_000).then(() => this.child.kill('SIGKILL'))]);
+    const late = setTimeout(() => this.child.kill('SIGKILL'), ENDS_WITHIN_MS);
+    await gone;
+    clearTimeout(late);
   }
 }
 
-export const startServer = (peer: Peer): Promise<Running> => Running.start(peer, SERVER_CORE);
-export const startBackend = (peer: Peer): Promise<Running> => Running.start(peer, LOAD_CORE);
-
-export function residentMegabytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(match?.[1] ?? Number.NaN) / 1024;
-}
-
-/** Fields 14 and 15 of stat, counted after the last bracket, since a program's name may hold anything. */
-export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-}
-
-/** One run of wrk from the other core. */
-export async function load(server: Running, seconds: number): Promise<Figures> {
-  const before = cpuSeconds(server.pid);
-  const url = `http://127.0.0.1:${server.peer.port}/`;
-  const text = await output('taskset', [
-    '-c',
-    LOAD_CORE,
-    'wrk',
-    '-t1',
-    '-c50',
-    `-d${seconds}s`,
-    '--latency',
-    '-H',
-    'Host: bench.localhost',
-    url,
-  ]);
-  const spent = cpuSeconds(server.pid) - before;
-  const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? Number.NaN);
-  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
-  const broken = [...(/Socket errors: (.*)/.exec(text)?.[1] ?? '').matchAll(/\d+/g)].reduce(
-    (sum, [count]) => sum + Number(count),
-    0,
-  );
-  return {
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? Number.NaN),
-    cpuMicrosPerRequest: (spent / requests) * 1e6,
-    p50Ms: percentile(text, '50%'),
-    p99Ms: percentile(text, '99%'),
-    errors: refused + broken,
-  };
-}
-
-function percentile(text: string, name: string): number {
-  const match = new RegExp(`${name}\\s+([\\d.]+)(us|ms|s)`).exec(text);
-  const scale = { us: 0.001, ms: 1, s: 1000 }[match?.[2] ?? ''] ?? Number.NaN;
-  return Number(match?.[1] ?? Number.NaN) * scale;
-}
-
-async function output(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+/** All that a program writes to its standard output. Rejects when it ends badly. */
+export async function output(command: readonly [string, ...string[]]): Promise<string> {
+  const child = tracked(command, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject));
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code ?? 'a signal'}: ${text}`);
   return text;
+}
+
+/** The process and its children and theirs; threads are counted within their process. */
+export function family(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(family)];
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+
+export function residentMegabytes(processes: readonly number[]): number {
+  const kilobytes = processes.map((each) =>
+    Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? Number.NaN),
+  );
+  return sum(kilobytes) / 1024;
+}
+
+/** User and system time: fields 14 and 15 of stat, counted after the last bracket, since a program's name may hold anything. */
+export function cpuSeconds(processes: readonly number[]): number {
+  const ticks = processes.map((each) => {
+    const stat = readFileSync(`/proc/${each}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return sum(ticks) / CLOCK_TICKS_PER_SECOND;
 }
 
 function connects(port: number): Promise<boolean> {
@@ -125,6 +140,17 @@ function connects(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+  return address.port;
 }
 
 export function median(values: readonly number[]): number {

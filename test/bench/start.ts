@@ -1,47 +1,91 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, residentMegabytes } from './measure.ts';
+import { PROXY_CORE, cpuSeconds, median, onCore, residentMegabytes, tracked } from './measure.ts';
+import { ENTRY } from './peers.ts';
+import type { Section } from './report.ts';
 
 /** How long the daemon takes from its first instruction to listening, and what it costs at rest with everybody asleep. */
-export interface StartFigures {
-  readonly agents: number;
-  readonly toListeningMs: number;
+const SIZES = [1, 100, 1000] as const;
+const GOAL = { agents: 100, withinMs: 500 } as const;
+const SETTLES_MS = 1000;
+const REST_MS = 3000;
+
+export const sleepers = (count: number): readonly string[] =>
+  Array.from(
+    { length: count },
+    (_, index) => `  agent-${index}: { hostname: agent-${index}.localhost, process: { command: [node, none.js] } }`,
+  );
+
+interface Rest {
   readonly residentMb: number;
   readonly idleCpuPercent: number;
 }
 
-const REST_MS = 3000;
+/** What a daemon that nobody calls takes of the machine, without its agents. */
+export async function rest(pid: number): Promise<Rest> {
+  await sleep(SETTLES_MS);
+  const before = cpuSeconds([pid]);
+  await sleep(REST_MS);
+  return { residentMb: residentMegabytes([pid]), idleCpuPercent: ((cpuSeconds([pid]) - before) / (REST_MS / 1000)) * 100 };
+}
 
-export async function measureStart(agents: number): Promise<StartFigures> {
-  const directory = mkdtempSync(join(tmpdir(), 'reveille-bench-'));
-  const file = join(directory, 'orchestrator.yaml');
-  const lines = Array.from(
-    { length: agents },
-    (_, index) => `  agent-${index}: { hostname: agent-${index}.localhost, process: { command: [node, none.js] } }`,
-  );
-  writeFileSync(file, `listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\nagents:\n${lines.join('\n')}\n`);
-  const begun = performance.now();
-  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', '--config', file], { stdio: ['ignore', 'pipe', 'ignore'] });
+interface Start {
+  readonly toListeningMs: number;
+  readonly rest: Rest | null;
+}
+
+async function start(agents: number, directory: string, rests: boolean): Promise<Start> {
+  const file = join(mkdtempSync(join(directory, 'start-')), 'orchestrator.yaml');
+  writeFileSync(file, `listen: 127.0.0.1:0\nadmin_listen: 127.0.0.1:0\nagents:\n${sleepers(agents).join('\n')}\n`);
+  const command = onCore(PROXY_CORE, [process.execPath, ENTRY, 'serve', '--config', file]);
+  const began = performance.now();
+  const child = tracked(command, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const gone = once(child, 'exit');
   try {
     await new Promise<void>((resolve, reject) => {
-      child.stdout.on('data', (chunk: Buffer) => chunk.toString().includes('daemon is up') && resolve());
+      child.stdout?.on('data', (chunk: Buffer) => chunk.toString().includes('daemon is up') && resolve());
       child.once('exit', () => reject(new Error('the daemon ended')));
     });
-    const toListeningMs = performance.now() - begun;
-    const pid = child.pid ?? 0;
-    await sleep(1000);
-    const before = cpuSeconds(pid);
-    await sleep(REST_MS);
-    const idleCpuPercent = ((cpuSeconds(pid) - before) / (REST_MS / 1000)) * 100;
-    return { agents, toListeningMs, residentMb: residentMegabytes(pid), idleCpuPercent };
+    const toListeningMs = performance.now() - began;
+    return { toListeningMs, rest: rests ? await rest(child.pid ?? 0) : null };
   } finally {
-    const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
-    if (child.exitCode === null) await gone;
-    rmSync(directory, { recursive: true, force: true });
+    await gone;
   }
+}
+
+/** By turns, as everything else; at rest it is looked at in the last round. */
+export async function measureStart(directory: string, rounds: number): Promise<Section> {
+  const runs = new Map<number, Start[]>(SIZES.map((agents) => [agents, []]));
+  for (let round = 0; round < rounds; round += 1)
+    for (const [agents, starts] of runs) starts.push(await start(agents, directory, round === rounds - 1));
+  const toListening = (agents: number): number => median((runs.get(agents) ?? []).map((each) => each.toListeningMs));
+  const reached = toListening(GOAL.agents);
+  return {
+    id: 'start',
+    verdicts: [
+      {
+        what: `start with ${GOAL.agents} agents, to listening`,
+        goal: `< ${GOAL.withinMs} ms`,
+        reached: `${reached.toFixed(0)} ms`,
+        met: reached < GOAL.withinMs,
+      },
+    ],
+    columns: ['agents, all asleep', 'start to listening, ms', 'RSS at rest, MB', 'idle CPU, % of a core', 'starts'],
+    rows: [...runs].map(([agents, starts]) => {
+      const last = starts.at(-1)?.rest;
+      return [
+        `${agents}`,
+        toListening(agents).toFixed(0),
+        last?.residentMb.toFixed(0) ?? '-',
+        last?.idleCpuPercent.toFixed(1) ?? '-',
+        `${starts.length}`,
+      ];
+    }),
+    note: null,
+    faults: [],
+    runs: Object.fromEntries(runs),
+  };
 }
