@@ -36,9 +36,17 @@ export class ClientConnection implements Watched {
   readonly socket: Socket;
   readonly peer: Peer;
   readonly open = new Set<OpenWork>();
+  /**
+   * The request at hand asks for an upgrade that it does not get. node reads it as a plain one, but throws away what came behind
+   * it in the same packet and takes the next packet for the start of a request: whoever chooses where packets end would
+   * choose what a request is. So it is the last one here.
+   */
+  upgradeDeclined = false;
   private readonly front: Front;
   /** Answered by a raw refusal, or given up: nothing on it is served any more. */
   private refused = false;
+  /** What was begun is served, and nothing behind it. */
+  private ending = false;
   private destroyAt: Instant | null = null;
   private halfClosedAt: Instant | null = null;
 
@@ -52,7 +60,11 @@ export class ClientConnection implements Watched {
   }
 
   get isRefused(): boolean {
-    return this.refused;
+    return this.refused || this.ending;
+  }
+
+  serveNoMore(): void {
+    this.ending = true;
   }
 
   /** New work begins here; whatever limit held for the pause before it is off. */

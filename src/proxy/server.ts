@@ -187,8 +187,12 @@ export class PublicServer implements Front {
       requireHostHeader: false,
       joinDuplicateHeaders: false,
       optimizeEmptyRequests: true,
-      shouldUpgradeCallback: (request: IncomingMessage) =>
-        wantsWebSocket(request, sift(request.rawHeaders, REQUEST_FIELDS, false)),
+      shouldUpgradeCallback: (request: IncomingMessage) => {
+        const isWebSocket = wantsWebSocket(request, sift(request.rawHeaders, REQUEST_FIELDS, false));
+        const connection = this.connections.get(request.socket);
+        if (!isWebSocket && connection !== undefined) connection.upgradeDeclined = true;
+        return isWebSocket;
+      },
     });
     // Counted by ourselves, on every version of node: see head.ts.
     server.maxHeadersCount = 0;
@@ -235,6 +239,10 @@ export class PublicServer implements Front {
     if (connection.open.size >= PIPELINED_MAX) {
       connection.destroy();
       return;
+    }
+    if (connection.upgradeDeclined) {
+      connection.serveNoMore();
+      response.shouldKeepAlive = false;
     }
     new Exchange(this, connection, request, response, null).start();
   }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
-import { headsIn, values } from './support/raw.ts';
+import { headsIn, OK, values } from './support/raw.ts';
 
 /**
  * What node:http lets through and a proxy must decide, and what its parser refuses and must go on refusing. The oracle is
@@ -242,4 +242,22 @@ describe('served, but not as it was sent', () => {
     expect(bench.backend.received.toLowerCase()).not.toContain('content-length');
     expect(bench.backend.received).not.toContain('X-Evil');
   });
+});
+
+test('RFC 9110 section 7.8: where packets end does not make a request of what is none, behind an upgrade that is not done', async () => {
+  const silent = await bench.addBackend(() => undefined);
+  bench.agent.target = { key: 'silent', address: silent.address };
+  const client = await bench.client();
+  client.send(`GET /1 HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\n${HOST}X: `);
+  const agent = await silent.connection(0);
+  await agent.until('\r\n\r\n');
+  // node has thrown away what was behind the first request, and would begin anew here.
+  client.send(`GET /smuggled HTTP/1.1\r\n${HOST}\r\n`);
+  // Once somebody else has been answered, it has been read.
+  bench.addAgent('mia', bench.backend.address);
+  await bench.exchange('GET / HTTP/1.1\r\nHost: mia.test\r\nConnection: close\r\n\r\n');
+  agent.send(OK);
+  const answer = await client.untilClosed();
+  expect(values(answer, 'connection')).toEqual(['close']);
+  expect(headsIn(silent.received).map((head) => head.slice(0, 6))).toEqual(['GET /1']);
 });
