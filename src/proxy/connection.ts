@@ -45,7 +45,6 @@ export class ClientConnection implements Watched {
   private readonly front: Front;
   /** Answered by a raw refusal, or given up: nothing on it is served any more. */
   private refused = false;
-  /** What was begun is served, and nothing behind it. */
   private ending = false;
   private destroyAt: Instant | null = null;
   private halfClosedAt: Instant | null = null;
@@ -63,6 +62,7 @@ export class ClientConnection implements Watched {
     return this.refused || this.ending;
   }
 
+  /** What is under way is answered, and whatever node hands over behind it is not looked at. */
   serveNoMore(): void {
     this.ending = true;
   }

@@ -332,6 +332,8 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     this.figures?.answered(answer.status);
     this.firstByteDue = null;
     this.bodyWantedSince = null;
+    // node reads on, and hands over what it takes for requests, until the answer is out and the connection closed.
+    if (close) this.connection.serveNoMore();
     this.answer.send(answer, close);
   }
 

@@ -14,6 +14,8 @@ const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
 let bench: Bench;
 beforeEach(async () => {
   bench = await Bench.open({ script: answeringWhole(({ method }) => (method === 'HEAD' ? ANSWER : `${ANSWER}ok`)) });
+  // A connection to the agent is at hand: what gets past the front is there at once, not only once one has been made.
+  await bench.get('', '/warm');
 });
 afterEach(() => bench.close());
 
@@ -33,7 +35,7 @@ describe('what a client may send meets one rule as a request and as an upgrade',
     const answer = await bench.exchange(bytesOf(payload, path) + AFTER);
     const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1])).filter((code) => code >= 200);
     const wires = bench.backend.connections.map(({ received }) => readWire(received));
-    const reached = wires.flatMap(({ requests }) => requests.map(inShort));
+    const reached = wires.flatMap(({ requests }) => requests.map(inShort)).slice(1);
     seen.sent += 1;
     seen.extra += reached.filter((request) => !reaches.includes(request)).length;
     if (problem === null) seen.served += 1;
