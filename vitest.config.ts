@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -17,6 +18,8 @@ export default defineConfig({
     allowOnly: false,
     passWithNoTests: false,
     restoreMocks: true,
+    // Most of the time of a daemon or an agent that a test starts goes by with compiling what the one before it compiled.
+    env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled') },
     projects: [
       {
         extends: true,
