@@ -2,23 +2,34 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import type { CarriedState } from '../../agents/trooper/revolt/handoff.ts';
+import { KEYS } from '../../agents/world/keys.ts';
 import type { TrooperRecord } from '../../agents/world/values.ts';
-import { it } from './two-racks.ts';
+import { type Rack, it } from './two-racks.ts';
 
-const WORDS = { text: 'bugs march west', source: 'fallback', at: '2026-01-01T00:00:00.000Z' } as const;
+const ID = 'revolt-of-the-second';
+
+/** What the racks have kept of the revolt, which has to be the same. */
+function carried(one: Rack, two: Rack): CarriedState {
+  const [there, here] = [one, two].map(({ snapshots }) => JSON.parse(readFileSync(join(snapshots, `${ID}.json`), 'utf8')));
+  expect(here).toMatchObject({ snapshot_id: ID, state: there.state });
+  expect(there).toMatchObject({ snapshot_id: ID });
+  return there.state;
+}
 
 it('a trooper goes over with its score, its words and its arm, the source loses exactly that task, and both racks tell of it', async ({
   racks,
 }) => {
   const { one, two } = await racks();
-  // Its own first words would come over those that it is given.
+  for (const { bus } of [one, two]) await bus.set(KEYS.rpsInterval, '120', 3600);
   while (!(await one.troopers()).every(({ record }) => record.words !== null)) await pause(50);
   const before = await one.troopers();
   const leaving = before[1]!;
   const source_task_id = leaving.record.task_id;
-  await one.remember(leaving.slot, { score: 7, arm: 'on', words: WORDS });
+  await one.remember(leaving.slot, { score: 7, arm: 'on' });
 
-  const body = { service: 'world', task_id: source_task_id, snapshot_id: 'revolt-of-the-second' };
+  const begun = new Date().toISOString();
+  const body = { service: 'world', task_id: source_task_id, snapshot_id: ID };
   const answer = await one.post('/api/revolt', body);
   expect(answer).toMatchObject({
     status: 202,
@@ -27,20 +38,25 @@ it('a trooper goes over with its score, its words and its arm, the source loses 
       service: 'world',
       source_task_id,
       peer: two.relay.url,
-      snapshot_id: 'revolt-of-the-second',
-      source_snapshot_path: join(one.snapshots, 'revolt-of-the-second.json'),
-      target_snapshot_path: join(two.snapshots, 'revolt-of-the-second.json'),
+      snapshot_id: ID,
+      source_snapshot_path: join(one.snapshots, `${ID}.json`),
+      target_snapshot_path: join(two.snapshots, `${ID}.json`),
       source_desired_replicas: 2,
       status: 'revolted',
     },
   });
   const { target_task_id } = answer.json;
   const arrived = (await two.troopers()).find(({ record }) => record.task_id === target_task_id)!.record;
+  // It speaks on until it goes, and again as soon as it has come, so what it went with is read from what was kept.
+  const state = carried(one, two);
+  expect(state).toMatchObject({ trooper: leaving.record.trooper, arm_state: 'on', three_words: state.words!.text });
+  // The round that was under way may have counted.
+  expect(Math.abs(state.score - 7)).toBeLessThanOrEqual(1);
+  if (arrived.words!.at < begun) expect(arrived.words).toEqual(state.words);
   expect(arrived).toMatchObject<Partial<TrooperRecord>>({
     trooper: leaving.record.trooper,
-    score: 7,
+    score: state.score,
     arm: 'on',
-    words: WORDS,
     from: { task_id: source_task_id, rack: 'Machine Rack 1 (BOT 1)' },
     departing: null,
   });
@@ -57,9 +73,7 @@ it('a trooper goes over with its score, its words and its arm, the source loses 
     expect(events).toMatchObject([
       { source_task_id, target_task_id, source_rack: 'Machine Rack 1 (BOT 1)', target_rack: 'Machine Rack 2 (BOT 2)' },
     ]);
-    const file = join(rack.snapshots, 'revolt-of-the-second.json');
-    const state = { score: 7, three_words: WORDS.text, arm_state: 'on' };
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ snapshot_id: 'revolt-of-the-second', state });
+    const file = join(rack.snapshots, `${ID}.json`);
     expect([statSync(file).mode & 0o777, statSync(rack.snapshots).mode & 0o777]).toEqual([0o600, 0o700]);
   }
 

@@ -160,7 +160,7 @@ it('scores move by one point a round at most, the manager’s never; a repeated 
       const before = last.get(slot);
       last.set(slot, record);
       if (before === undefined) continue;
-      const played = rounds.all.filter(({ at }) => at > (before.last_round ?? at) && at <= (record.last_round ?? ''));
+      const played = rounds.all.filter(({ at }) => at > (before.last_round ?? '') && at <= (record.last_round ?? ''));
       expect(Math.abs(record.score - before.score)).toBeLessThanOrEqual(played.length);
       if (slot === 1) expect(record.score).toBe(0);
       if (record.score !== before.score) moved += 1;
