@@ -8,7 +8,10 @@ const isFull = process.env['REVEILLE_TEST_FULL'] === '1';
 export const SILENT = isFull ? { idleMs: 5000, workSeconds: 30 } : { idleMs: 1500, workSeconds: 9 };
 
 /** Deaths of whoever publishes the rounds. */
-export const KILLS = isFull ? 20 : 8;
+export const KILLS = isFull ? 20 : 4;
 
-/** At once, of a list that keeps 500. */
-export const ARM_EVENTS = isFull ? 1000 : 600;
+/** At once, to a list that keeps 500 and is full. */
+export const ARM_EVENTS = isFull ? 1000 : 90;
+
+/** Of the points at which a revolt can break off, one in so many is tried. Which ones changes from run to run. */
+export const CRASH_SHARE = isFull ? 1 : 4;

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
+import { KEPT, KEYS, TTL } from '../../agents/world/keys.ts';
 import type { ArmEvent, Message } from '../../agents/world/values.ts';
 import type { ReplicaView } from '../../agents/world/views.ts';
 import { ARM_EVENTS } from '../support/lengths.ts';
@@ -73,17 +75,31 @@ describe('arming', () => {
     expect(source).toBe('memcached');
   });
 
-  it('hundreds of events at once from three troopers: the newest 500, none twice', async ({ world }) => {
+  it('many events at once from three troopers push the oldest out of a full list: the newest 500, none twice', async ({
+    world,
+  }) => {
     const inWorld = await world();
     console.info({ arm_events: ARM_EVENTS });
+    const earlier = Array.from({ length: KEPT.armEvents }, (_, index) => eventOf(`earlier ${index}`));
+    await inWorld.bus.set(KEYS.armEvents, JSON.stringify(earlier), TTL.list);
     const wanted = Array.from({ length: ARM_EVENTS }, (_, index) => `task ${index}`);
     const statuses = await Promise.all(
       wanted.map(async (task_id) => (await inWorld.post('/api/arm', { task_id, state: 'on' })).status),
     );
     expect(statuses.filter((status) => status !== 201)).toEqual([]);
     const events: readonly ArmEvent[] = (await inWorld.get('/api/arm/events')).json.events;
+    expect(events).toHaveLength(500);
     expect(new Set(events.map(({ id }) => id)).size).toBe(500);
-    expect(new Set(events.map(({ task_id }) => task_id)).size).toBe(500);
-    expect(new Set(events.map(({ source }) => source)).size).toBeGreaterThan(1);
+    const left = earlier.slice(ARM_EVENTS);
+    expect(events.slice(0, left.length)).toEqual(left);
+    const added = events.slice(left.length);
+    expect(new Set(added.map(({ task_id }) => task_id)).size).toBe(Math.min(ARM_EVENTS, 500));
+    expect(new Set(added.map(({ task_id }) => task_id)).isSubsetOf(new Set(wanted))).toBe(true);
+    expect(new Set(added.map(({ source }) => source)).size).toBeGreaterThan(1);
   });
+});
+
+const eventOf = (task_id: string): ArmEvent => ({
+  ...{ id: randomBytes(6).toString('hex'), task_id, bot: 'Rico', state: 'on' },
+  ...{ at: '2026-01-01T00:00:00.000Z', source: 'world.9' },
 });
