@@ -11,7 +11,7 @@ import { StoreError } from './ports/store.ts';
 import type { ReservedPorts } from './process/ports.ts';
 import type { Metrics } from './ports/metrics.ts';
 import { PublicServer } from './proxy/server.ts';
-import { UndiciUpstream } from './proxy/upstream/undici.ts';
+import { UpstreamClient } from './proxy/upstream/client.ts';
 import type { Loaded } from './runtime/control-parts.ts';
 import { CountedEngine } from './runtime/counted-engine.ts';
 import { Ending } from './runtime/ending.ts';
@@ -122,7 +122,7 @@ async function run(configFile: string): Promise<number> {
   const publicServer = new PublicServer({
     brandOf: (agent) => brands.of(agent),
     traffic: fleet,
-    upstream: new UndiciUpstream({ clock, limits: config.limits }),
+    upstream: new UpstreamClient({ clock, limits: config.limits }),
     limits: config.limits,
     trustedProxies: config.trusted_proxies,
     ignore: config.ignore,

@@ -42,7 +42,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   proxy: {
     rooms: ['std', 'contract', 'core', 'ports', 'runtime'],
-    packages: ['undici'],
+    packages: [],
     node: 'any',
     because: 'The hot path: no router, no framework, and no engine behind its back.',
   },

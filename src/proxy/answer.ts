@@ -3,8 +3,10 @@ import { after, type Instant, type Millis } from '../std/time.ts';
 import type { ClientConnection } from './connection.ts';
 import type { Front } from './front.ts';
 import type { RequestHead } from './head.ts';
-import { RESPONSE_FIELDS, sift, siftTrailers, type Sifted } from './headers.ts';
+import { RESPONSE_FIELDS, siftTrailers, type Sifted } from './headers.ts';
 import { headBytes, type OwnAnswer } from './refusal.ts';
+import type { ResponseHead } from './upstream/response-head.ts';
+import { SMALL_BYTES } from './upstream/upstream.ts';
 
 /**
  * How one answer reaches its client: framing made anew, bytes at the client's pace, and an end that never looks whole when
@@ -13,6 +15,7 @@ import { headBytes, type OwnAnswer } from './refusal.ts';
 export class Answer {
   /** Null: none yet. */
   status: number | null = null;
+  hasAskedForBody = false;
   /** When the client last took, or sent, something. */
   progressAt: Instant;
   private readonly front: Front;
@@ -21,10 +24,11 @@ export class Answer {
   /** Only the connection's end tells where the answer ends. */
   private closeDelimited = false;
   private headFlushed = false;
+  /** Small parts of the body that came in one turn, as latin1: one write with the head, and often with the end, too. */
+  private pending = '';
   private paused = false;
   private stalledSince: Instant | null = null;
   private queuedBytes = 0;
-  private sentContinue = false;
 
   constructor(front: Front, connection: ClientConnection, response: ServerResponse) {
     this.front = front;
@@ -40,8 +44,8 @@ export class Answer {
 
   /** Tells the client to send its body. Once, and never behind a final answer. */
   askForBody(): void {
-    if (this.sentContinue || this.begun) return;
-    this.sentContinue = true;
+    if (this.hasAskedForBody || this.begun) return;
+    this.hasAskedForBody = true;
     this.response.writeContinue();
   }
 
@@ -49,28 +53,27 @@ export class Answer {
    * A 1xx of the agent's. Behind an earlier answer it is dropped, which every 1xx may be; and where the client does not keep
    * up, since nothing makes the agent wait with the next one, and all that it sends would wait here.
    */
-  inform(status: number, headers: readonly string[]): void {
+  inform(status: number, lines: Sifted): void {
     const { socket } = this.response;
     if (this.begun || socket === null || socket.writableNeedDrain) return;
-    socket.write(headBytes(status, sift(headers, RESPONSE_FIELDS, false).kept), 'latin1');
+    socket.write(headBytes(status, lines.kept), 'latin1');
   }
 
-  /** The agent's answer begins. `lines` have been sifted. */
-  begin(head: RequestHead, status: number, reason: string, lines: Sifted, requestId: string): void {
-    const { kept } = lines;
-    const hasLength = lines.contentLength !== null && status !== 204;
-    if (hasLength) kept.push('Content-Length', lines.contentLength ?? '');
+  /** The agent's answer begins. Its head goes out with what else has come by {@link caughtUp}. */
+  begin(head: RequestHead, { status, reason, lines, framing }: ResponseHead, requestId: string): void {
+    const { kept, contentLength } = lines;
+    // What a HEAD or a 304 says of a length is passed on; a 204 has none (RFC 9110 section 8.6).
+    const hasLength = contentLength !== null && status !== 204;
+    if (hasLength) kept.push('Content-Length', String(Number(contentLength)));
     // node refuses the field where trailers cannot follow.
-    const isBare = head.method === 'HEAD' || status === 204 || status === 304;
-    if (lines.trailer !== null && !hasLength && head.speaks11 && !isBare) kept.push('Trailer', lines.trailer);
+    if (lines.trailer !== null && framing !== 'none' && !hasLength && head.speaks11) kept.push('Trailer', lines.trailer);
     kept.push('X-Request-Id', requestId);
-    this.closeDelimited = !hasLength && !isBare && !head.speaks11;
+    this.closeDelimited = framing !== 'none' && !hasLength && !head.speaks11;
     this.status = status;
     this.progressAt = this.front.clock.now();
-    if (this.front.draining) this.response.shouldKeepAlive = false;
-    this.response.writeHead(status, /^[\t\x20-\x7e\x80-\xff]*$/.test(reason) ? reason : '', kept);
-    // With the first bytes of the body, if they came along; else at once, since they may come in an hour (SSE).
-    process.nextTick(flushHead, this);
+    // Whether a client that was not asked sends its body all the same cannot be known (RFC 9110 section 10.1.1).
+    if (this.front.draining || (head.expectsContinue && !this.hasAskedForBody)) this.response.shouldKeepAlive = false;
+    this.response.writeHead(status, reason, kept);
   }
 
   /** The daemon's own answer, which goes on: the head, sent at once. */
@@ -82,16 +85,47 @@ export class Answer {
     this.response.flushHeaders();
   }
 
-  flushHead(): void {
-    if (this.headFlushed) return;
-    this.headFlushed = true;
-    this.response.flushHeaders();
+  /** A part of the daemon's own answer. False: the client does not keep up. */
+  say(text: string): boolean {
+    return this.response.write(text);
   }
 
-  /** False: the client is slower than this; `resume` is called once it has caught up. */
-  write(chunk: Buffer, resume: () => void): boolean {
+  /** As `Caller.received`. `resume`: called once the client has caught up, where the answer was false. */
+  write(chunk: Buffer, taken: () => void, resume: () => void): boolean {
+    if (chunk.length <= SMALL_BYTES && this.pending.length <= SMALL_BYTES) {
+      this.pending += chunk.toString('latin1');
+      return true;
+    }
+    if (this.pending !== '') this.writePending();
     this.headFlushed = true;
-    if (this.response.write(chunk)) {
+    return this.written(this.response.write(chunk, taken), resume);
+  }
+
+  /** Nothing more is at hand. What is here goes out, the head alone too, since the rest may come in an hour (SSE). */
+  caughtUp(resume: () => void): boolean {
+    if (this.pending !== '') return this.written(this.writePending(), resume);
+    if (this.headFlushed) return true;
+    this.headFlushed = true;
+    this.response.flushHeaders();
+    return true;
+  }
+
+  end(trailers: readonly string[]): void {
+    if (trailers.length > 0 && this.response.chunkedEncoding) this.response.addTrailers(siftTrailers(trailers, RESPONSE_FIELDS));
+    if (this.pending === '') this.response.end();
+    else this.response.end(this.pending, 'latin1');
+    this.pending = '';
+  }
+
+  private writePending(): boolean {
+    const { pending } = this;
+    this.pending = '';
+    this.headFlushed = true;
+    return this.response.write(pending, 'latin1');
+  }
+
+  private written(hasRoom: boolean, resume: () => void): boolean {
+    if (hasRoom) {
       this.progressAt = this.front.clock.now();
       return true;
     }
@@ -106,15 +140,8 @@ export class Answer {
     return false;
   }
 
-  end(trailers: readonly string[]): void {
-    this.headFlushed = true;
-    if (trailers.length > 0 && this.response.chunkedEncoding) this.response.addTrailers(siftTrailers(trailers));
-    this.response.end();
-  }
-
   /** The daemon's own answer, whole. */
   send(answer: OwnAnswer, close: boolean): void {
-    this.headFlushed = true;
     this.status = answer.status;
     if (close || this.front.draining) this.response.shouldKeepAlive = false;
     this.response.writeHead(answer.status, [...answer.headers]);
@@ -146,10 +173,6 @@ export class Answer {
     else socket.destroy();
   }
 }
-
-const flushHead = (answer: Answer): void => {
-  answer.flushHead();
-};
 
 /** Bytes that the client's side has not taken yet. Falls within a large chunk too, unlike writableLength alone. */
 function queuedBytes(connection: ClientConnection): number {

@@ -1,66 +1,123 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { REQUEST_FIELDS, siftTrailers } from './headers.ts';
+import type { BodySink, BodySource } from './upstream/upstream.ts';
 
 /** Told of a request body on its way to the agent. */
 export interface BodyWatcher {
-  /** The agent takes more and none is at hand: from now on we wait for the client. */
+  /** More is taken and none is at hand: from now on we wait for the client. */
   bodyWanted(): void;
   bodyCame(bytes: number): void;
-  bodyWhole(): void;
+  /** Whole, or nobody takes more of it for now. */
+  bodyUnwanted(): void;
 }
 
 /**
- * The body of a request as the upstream reads it. Not the IncomingMessage itself: whoever destroys that destroys the
- * client's connection, and an HTTP client destroys a body it does not need any more, for instance since the agent has
- * already answered 413. The client would never see that answer.
+ * The body of a request, from the client to whoever has opened it. The IncomingMessage itself is handed to nobody: whoever
+ * destroys that destroys the client's connection, and with it the answer of an agent that needs no more of the body (413).
  */
-export class RequestBody extends Readable {
-  /** Bytes taken from the client. Once there are any, the body cannot be opened again. */
-  bytesTaken = 0;
-  /** Nobody reads it yet. */
-  isAhead = false;
+export class RequestBody implements BodySource {
   private readonly source: IncomingMessage;
   private readonly watcher: BodyWatcher;
-  private attached = false;
+  /** How much is read before anybody takes it, in bytes. */
+  private readonly aheadMax: number;
+  /** Read before anybody took it. */
+  private ahead: Buffer[] = [];
+  private aheadBytes = 0;
+  private sink: BodySink | null = null;
+  private isAttached = false;
+  private isWhole = false;
+  private isGiven = false;
+  private isFull = false;
 
-  /** Begins to read before anybody wants it, as far as `bytesMax`; the rest stays with the client. */
-  static ahead(source: IncomingMessage, watcher: BodyWatcher, bytesMax: number): RequestBody {
-    const body = new RequestBody(source, watcher, bytesMax);
-    body.isAhead = true;
-    body.read(0);
-    return body;
-  }
-
-  constructor(source: IncomingMessage, watcher: BodyWatcher, highWaterMark?: number) {
-    super(highWaterMark === undefined ? {} : { highWaterMark });
+  constructor(source: IncomingMessage, watcher: BodyWatcher, aheadMax: number) {
     this.source = source;
     this.watcher = watcher;
+    this.aheadMax = aheadMax;
   }
 
-  override _read(): void {
-    this.watcher.bodyWanted();
-    if (this.attached) {
-      this.source.resume();
-      return;
+  get untouched(): boolean {
+    return !this.isGiven;
+  }
+
+  /** Begins to read before anybody takes it, as far as was said; the rest stays with the client. */
+  readAhead(): void {
+    if (this.aheadMax > 0) this.read();
+  }
+
+  open(sink: BodySink): void {
+    this.sink = sink;
+    this.isFull = false;
+    // By then the sink is ready, and what the client has sent with the head comes in the same turn.
+    process.nextTick(pump, this);
+  }
+
+  resume(): void {
+    if (this.sink === null || !this.isFull) return;
+    this.isFull = false;
+    this.pump();
+  }
+
+  stop(): void {
+    this.sink = null;
+    this.ahead = [];
+    if (!this.isAttached) return;
+    this.isAttached = false;
+    this.source.off('data', this.onChunk).off('end', this.onEnd).pause();
+    this.watcher.bodyUnwanted();
+  }
+
+  pump(): void {
+    while (this.sink !== null && !this.isFull) {
+      const chunk = this.ahead.shift();
+      if (chunk === undefined) {
+        if (this.isWhole) this.finish();
+        else this.read();
+        return;
+      }
+      this.give(chunk);
     }
-    this.attached = true;
-    this.source.on('data', this.onData).on('end', this.onEnd).resume();
   }
 
-  /** Errors end here: the exchange learns from its upstream or its connection what became of it. */
-  override _destroy(_error: Error | null, callback: () => void): void {
-    this.source.off('data', this.onData).off('end', this.onEnd).pause();
-    callback();
+  private read(): void {
+    this.watcher.bodyWanted();
+    if (!this.isAttached) this.source.on('data', this.onChunk).on('end', this.onEnd);
+    this.isAttached = true;
+    this.source.resume();
   }
 
-  private readonly onData = (chunk: Buffer): void => {
-    this.bytesTaken += chunk.length;
-    if (!this.push(chunk)) this.source.pause();
+  /** False: the sink takes no more for now. */
+  private give(chunk: Buffer): boolean {
+    this.isGiven = true;
+    this.isFull = this.sink?.take(chunk) === false;
+    return !this.isFull;
+  }
+
+  private finish(): void {
+    const { sink } = this;
+    this.sink = null;
+    sink?.end(siftTrailers(this.source.rawTrailers, REQUEST_FIELDS));
+  }
+
+  private readonly onChunk = (chunk: Buffer): void => {
     this.watcher.bodyCame(chunk.length);
+    if (this.sink === null || this.isFull || this.ahead.length > 0) {
+      this.ahead.push(chunk);
+      this.aheadBytes += chunk.length;
+      if (this.aheadBytes < this.aheadMax) return;
+    } else {
+      if (this.give(chunk)) return;
+    }
+    this.source.pause();
+    this.watcher.bodyUnwanted();
   };
 
   private readonly onEnd = (): void => {
-    this.watcher.bodyWhole();
-    this.push(null);
+    this.isWhole = true;
+    this.watcher.bodyUnwanted();
+    if (this.sink !== null && !this.isFull) this.finish();
   };
 }
+
+const pump = (body: RequestBody): void => {
+  body.pump();
+};

@@ -18,6 +18,7 @@ export class Sifted {
   connection: readonly string[] = [];
   upgrade: string | null = null;
   expect: string | null = null;
+  te: string | null = null;
   trailer: string | null = null;
   requestId: string | null = null;
   forwardedFor: string | null = null;
@@ -37,7 +38,7 @@ type Fields = ReadonlyMap<string, Note>;
 const HOP_BY_HOP: readonly (readonly [string, Note])[] = [
   ['connection', 'connection'],
   ['keep-alive', 'drop'],
-  ['te', 'drop'],
+  ['te', 'te'],
   ['trailer', 'trailer'],
   ['transfer-encoding', 'transferCoding'],
   ['content-length', 'contentLength'],
@@ -126,9 +127,9 @@ const NEVER_TRAILING: ReadonlySet<string> = new Set([
   ...['host', 'location', 'retry-after', 'set-cookie', 'trailer', 'transfer-encoding', 'vary', 'www-authenticate'],
 ]);
 
-/** Trailer lines that may be passed on, as pairs; they are never merged into the head. */
-export function siftTrailers(raw: readonly string[]): [string, string][] {
-  const { kept } = sift(raw, RESPONSE_FIELDS, false);
+/** Trailer lines that may be passed on, as pairs; they are never merged into the head. `fields`: of a request or a response. */
+export function siftTrailers(raw: readonly string[], fields: Fields): [string, string][] {
+  const { kept } = sift(raw, fields, false);
   const pairs: [string, string][] = [];
   for (let at = 0; at + 1 < kept.length; at += 2) {
     const name = kept[at] ?? '';

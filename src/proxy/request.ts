@@ -13,7 +13,7 @@ import type { ClientConnection, OpenWork } from './connection.ts';
 import type { AgentFigures } from './figures.ts';
 import type { Front } from './front.ts';
 import { readHead, type RequestHead } from './head.ts';
-import { listOf, RESPONSE_FIELDS, sift } from './headers.ts';
+import { listOf, type Sifted } from './headers.ts';
 import { waitingPage } from './page/waiting-page.ts';
 import type { Watched } from './pulse.ts';
 import { headBytes, jsonAnswer, type OwnAnswer, problemAnswer, textAnswer } from './refusal.ts';
@@ -22,6 +22,7 @@ import { READERS_RETRY_SECONDS } from './state-readers.ts';
 import { StateStream } from './state-stream.ts';
 import { Tunnel, type TunnelWatcher } from './tunnel.ts';
 import type { UpgradeWait } from './upgrade.ts';
+import type { ResponseHead } from './upstream/response-head.ts';
 import type { Caller, Forwarding, UpstreamProblem } from './upstream/upstream.ts';
 
 /** How to refuse. `close`: the connection ends with the refusal. */
@@ -121,8 +122,10 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
       case 'hold':
         this.hold = decision;
         // A body that asks first whether it may come has to wait: that is the agent's to say.
-        if (head.hasBody && !head.expectsContinue && decision.bodyBufferMax > 0)
-          this.body = RequestBody.ahead(this.request, this, decision.bodyBufferMax);
+        if (head.hasBody && !head.expectsContinue) {
+          this.body = new RequestBody(this.request, this, decision.bodyBufferMax);
+          this.body.readAhead();
+        }
         break;
       case 'proxy':
         this.work = decision.work;
@@ -142,7 +145,14 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     const { front, connection } = this;
     const { kept } = head.lines;
     addForwarding(kept, head.lines, connection.peer, front.peers, head.hostValue);
-    kept.push('X-Request-Id', this.requestId);
+    // RFC 9110 section 7.6.3: with the version that the client spoke.
+    kept.push('Via', head.speaks11 ? '1.1 reveille' : '1.0 reveille', 'X-Request-Id', this.requestId);
+    if (head.expectsContinue) kept.push('Expect', '100-continue');
+    if (head.lines.trailer !== null && head.lines.transferCoding !== null) kept.push('Trailer', head.lines.trailer);
+    // RFC 9110 section 10.1.4: about this connection, so it is said anew, and only what we can pass on.
+    if (this.upgrade === null && head.lines.connection.includes('te') && listOf(head.lines.te ?? '').includes('trailers'))
+      kept.push('TE', 'trailers', 'Connection', 'TE');
+    if (head.hasBody) this.body ??= new RequestBody(this.request, this, 0);
     this.forwardedAt = front.clock.now();
     this.firstByteDue = after(this.forwardedAt, front.limits.first_byte);
     this.forwarding = front.upstream.forward(
@@ -153,7 +163,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
         headers: kept,
         host: head.hostValue,
         contentLength: head.lines.contentLength,
-        hasBody: head.hasBody,
+        body: this.body,
         upgrade: this.upgrade !== null,
       },
       this,
@@ -162,53 +172,41 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
 
   // The request's body, on its way to the agent.
 
-  openBody(): RequestBody {
-    // Read ahead while the request was held, it is opened once; a second attempt, before any byte was read, makes another.
-    if (this.body?.isAhead !== true) this.body = new RequestBody(this.request, this);
-    this.body.isAhead = false;
-    return this.body;
-  }
-
-  bodyUntouched(): boolean {
-    return this.body === null || this.body.bytesTaken === 0;
-  }
-
   bodyWanted(): void {
-    this.bodyWantedSince ??= this.front.clock.now();
-    // The agent is there and takes the body, so the client may send it. Before that a 100 would be a promise we cannot keep.
-    if (this.head?.expectsContinue === true) this.answer.askForBody();
+    // A client that waits to be asked is waited for from then on.
+    if (this.head?.expectsContinue !== true || this.answer.hasAskedForBody) this.bodyWantedSince = this.front.clock.now();
   }
 
   bodyCame(bytes: number): void {
     const now = this.front.clock.now();
-    this.bodyWantedSince = null;
+    this.bodyWantedSince = now;
     this.answer.progressAt = now;
     this.figures?.bytesIn.add(bytes);
     // An agent may only have something to say once it has the whole upload.
     if (this.firstByteDue !== null) this.firstByteDue = after(now, this.front.limits.first_byte);
   }
 
-  bodyWhole(): void {
+  bodyUnwanted(): void {
     this.bodyWantedSince = null;
   }
 
   // The answer, on its way to the client.
 
-  informed(status: number, headers: readonly string[]): void {
-    // RFC 9110 section 15.2: never to HTTP/1.0.
-    if (!this.isOver && this.head?.speaks11 === true) this.answer.inform(status, headers);
+  informed(status: number, lines: Sifted): void {
+    if (this.isOver) return;
+    if (status !== 100) {
+      // RFC 9110 section 15.2: never to HTTP/1.0.
+      if (this.head?.speaks11 === true) this.answer.inform(status, lines);
+    } else if (this.head?.expectsContinue === true) {
+      this.answer.askForBody();
+      this.bodyWanted();
+    }
   }
 
-  responded(status: number, reason: string, headers: readonly string[]): void {
+  responded(response: ResponseHead): void {
     if (this.isOver || this.head === null) return;
-    const lines = sift(headers, RESPONSE_FIELDS, false);
-    if (lines.transferCoding !== null && lines.transferCoding.toLowerCase() !== 'chunked') {
-      this.forwarding?.abort();
-      this.failed('upstream-invalid', 'an unknown transfer coding');
-      return;
-    }
-    this.upstreamAnswered(status);
-    this.answer.begin(this.head, status, reason, lines, this.requestId);
+    this.upstreamAnswered(response.status);
+    this.answer.begin(this.head, response, this.requestId);
   }
 
   private upstreamAnswered(status: number): void {
@@ -217,19 +215,26 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     this.figures?.answered(status);
   }
 
-  received(chunk: Buffer): boolean {
+  received(chunk: Buffer, taken: () => void): boolean {
     if (this.isOver) return true;
     this.figures?.bytesOut.add(chunk.length);
-    return this.answer.write(chunk, () => this.forwarding?.resume());
+    return this.answer.write(chunk, taken, this.resumeAnswer);
   }
+
+  caughtUp(): boolean {
+    return this.isOver || this.answer.caughtUp(this.resumeAnswer);
+  }
+
+  private readonly resumeAnswer = (): void => {
+    this.forwarding?.resume();
+  };
 
   ended(trailers: readonly string[]): void {
     if (!this.isOver) this.answer.end(trailers);
   }
 
   /** The agent has agreed to speak WebSocket. */
-  switched(headers: readonly string[], socket: Duplex): void {
-    const lines = sift(headers, RESPONSE_FIELDS, false);
+  switched(lines: Sifted, socket: Duplex): void {
     if (this.isOver || this.upgrade === null || !listOf(lines.upgrade ?? '').includes('websocket')) {
       socket.destroy();
       this.failed('upstream-invalid', 'a switch to another protocol than was asked for');
@@ -262,7 +267,6 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     if (this.isOver) return;
     this.figures?.upstreamFailed(problem);
     this.detail = detail;
-    if (problem === 'internal-error') this.front.log.error('request could not be handed to its agent', { detail });
     this.breakOff(problem, false);
   }
 
@@ -360,7 +364,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     const now = front.clock.now();
     front.pulses.forget(this);
     this.leaveHold();
-    if (this.body?.isAhead === true) this.body.destroy();
+    this.body?.stop();
     this.work?.end();
     this.stream?.close();
     if (this.tunnel === null) this.figures?.ended(elapsed(this.startedAt, now));

@@ -81,7 +81,7 @@ export class StateStream {
 
   private send(text: string): void {
     this.commentDue = after(this.front.clock.now(), COMMENT_EVERY);
-    if (this.answer.write(Buffer.from(text), () => undefined)) return;
+    if (this.answer.say(text)) return;
     this.close();
     this.answer.cut();
   }

@@ -113,9 +113,12 @@ describe('a request that waits', () => {
     await turn();
     expect(client.received).toBe('');
     bench.agent.wakeUp();
+    const agent = await bench.backend.connection(0);
+    await agent.until('\r\n\r\n');
+    expect(client.received).toBe('');
+    agent.send('HTTP/1.1 100 Continue\r\n\r\n');
     await client.until('100 Continue\r\n\r\n');
     client.send('hello');
-    const agent = await bench.backend.connection(0);
     await agent.until('\r\n\r\nhello');
     agent.send(OK);
     expect((await client.until('ok')).match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 100', 'HTTP/1.1 200']);

@@ -257,9 +257,12 @@ describe('times', () => {
   });
 
   test('upstream_idle: an idle connection to an agent is ended after that', async () => {
-    bench = await Bench.open({ script: answering(OK), limits: { upstream_idle: millisOf(1) } });
+    bench = await Bench.open({ script: answering(OK), limits: { upstream_idle: millisOf(4_000) } });
     await bench.get();
     const agent = await bench.backend.connection(0);
+    await advance(3_900);
+    expect(bench.upstream.connections).toBe(1);
+    await advance(200);
     await until(() => agent.closed && bench.upstream.connections === 0, 'the end of the idle connection');
     expect(statusOf(await bench.get())).toBe(200);
   });
@@ -267,7 +270,9 @@ describe('times', () => {
   test('while nothing is open no alarm is set', async () => {
     bench = await Bench.open();
     await bench.get();
-    await advance(1_000);
+    await advance(5_000);
+    await until(() => bench.upstream.connections === 0, 'the end of the idle connection');
+    await advance(200);
     expect(bench.clock.pending).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
-import { answering, type RawConnection, settled, until, values } from './support/raw.ts';
+import { answering, type RawConnection, settled, until, values, OK } from './support/raw.ts';
 
 /** How bodies and answers move: framing made anew, the client's pace, and nothing cut short that looks whole. */
 let bench: Bench;
@@ -254,15 +254,42 @@ describe('bodies', () => {
     await until(() => bench.agent.open === 0, 'the end of the work');
   });
 
-  test('RFC 9110 section 10.1.1: 100 is sent once the agent takes the body, then the body follows', async () => {
-    bench = await Bench.open();
+  const EXPECTING = 'POST / HTTP/1.1\r\nHost: kai.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n';
+
+  test('RFC 9110 section 10.1.1: the agent is asked whether the body may come, and its 100 is passed on', async () => {
+    bench = await Bench.open({ script: () => undefined });
     const client = await bench.client();
-    client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+    client.send(EXPECTING);
+    const agent = await bench.backend.connection(0);
+    expect(values(await agent.until('\r\n\r\n'), 'expect')).toEqual(['100-continue']);
+    expect(client.received).toBe('');
+    agent.send('HTTP/1.1 100 Continue\r\n\r\n');
     expect(await client.until('\r\n\r\n')).toBe('HTTP/1.1 100 Continue\r\n\r\n');
     client.send('hello');
+    await agent.until('hello');
+    agent.send(OK);
     await client.until('ok');
-    expect(values(bench.backend.received, 'expect')).toEqual([]);
-    expect(bench.backend.received.endsWith('hello')).toBe(true);
+    expect(client.ended).toBe(false);
+  });
+
+  test('RFC 9110 section 10.1.1: an agent that refuses the head is heard, no body is sent, and the connection ends', async () => {
+    bench = await Bench.open({ script: once('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno') });
+    const client = await bench.client();
+    client.send(EXPECTING);
+    const answer = await client.untilClosed();
+    expect([statusOf(answer), values(answer, 'connection'), bodyOf(answer)]).toEqual([401, ['close'], 'no']);
+    expect(bench.backend.received.endsWith('\r\n\r\n')).toBe(true);
+    await until(() => bench.upstream.connections === 0, 'the end of a connection that is still owed a body');
+  });
+
+  test('RFC 9110 section 10.1.1: a client that does not wait for the 100 may send its body', async () => {
+    bench = await Bench.open({ script: () => undefined });
+    const client = await bench.client();
+    client.send(EXPECTING).send('hello');
+    const agent = await bench.backend.connection(0);
+    await agent.until('hello');
+    agent.send(OK);
+    expect(statusOf(await client.until('ok'))).toBe(200);
   });
 
   test('RFC 9110 section 10.1.1: an agent asleep or out of reach is told instead of 100, and the connection ends', async () => {

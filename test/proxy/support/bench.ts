@@ -1,7 +1,7 @@
 import type { Address } from '../../../src/ports/engine.ts';
 import { millisOf } from '../../../src/std/time.ts';
 import { PublicServer, type PublicServerOptions } from '../../../src/proxy/server.ts';
-import { UndiciUpstream } from '../../../src/proxy/upstream/undici.ts';
+import { UpstreamClient } from '../../../src/proxy/upstream/client.ts';
 import type { Limits } from '../../../src/proxy/upstream/upstream.ts';
 import { RecordingLog } from '../../support/recording-log.ts';
 import { RecordingMetrics } from '../../support/recording-metrics.ts';
@@ -32,7 +32,7 @@ export class Bench {
   readonly traffic = new FakeTraffic();
   readonly backend: RawBackend;
   server!: PublicServer;
-  upstream!: UndiciUpstream;
+  upstream!: UpstreamClient;
   agent!: FakeAgent;
   address!: Address;
   private readonly clients: RawConnection[] = [];
@@ -52,7 +52,7 @@ export class Bench {
     await bench.backend.open();
     bench.agent = bench.addAgent('kai', bench.backend.address);
     const limits = { ...LIMITS, ...options.limits };
-    bench.upstream = new UndiciUpstream({ clock: bench.clock, limits });
+    bench.upstream = new UpstreamClient({ clock: bench.clock, limits });
     bench.server = new PublicServer({
       traffic: bench.traffic,
       upstream: bench.upstream,
