@@ -19,6 +19,8 @@ export interface RequestHead {
   /** Host exactly as sent. */
   readonly hostValue: string;
   readonly lines: Sifted;
+  /** Digits without zeros in front, which some read as octal. Null: none was sent. */
+  readonly contentLength: string | null;
   readonly hasBody: boolean;
   readonly expectsContinue: boolean;
 }
@@ -87,10 +89,13 @@ export function readHead(raw: RawHead, limits: HeadLimits, trusted: boolean, upg
     if (contentLength !== null) return fault('bad-request', 'Content-Length beside Transfer-Encoding.');
     if (transferCoding.toLowerCase() !== 'chunked') return fault('unsupported-transfer-coding');
   }
+  // node counts to 2^64 where agents may overflow; in 15 digits everybody is exact.
+  const length = contentLength === null ? null : contentLength.replace(/^0+(?=\d)/, '');
+  if (length !== null && length.length > 15) return fault('bad-request', 'A Content-Length of more than 15 digits.');
   if (upgrade && (contentLength !== null || transferCoding !== null || lines.expect !== null)) {
     return fault('bad-request', 'A WebSocket upgrade has neither a body nor an expectation.');
   }
-  const hasBody = transferCoding !== null || (contentLength !== null && Number(contentLength) > 0);
+  const hasBody = transferCoding !== null || (length !== null && length !== '0');
   const isContinue = lines.expect?.toLowerCase() === '100-continue';
   if (lines.expect !== null && !isContinue) return fault('expectation-failed');
   const query = target.indexOf('?');
@@ -102,6 +107,7 @@ export function readHead(raw: RawHead, limits: HeadLimits, trusted: boolean, upg
     host,
     hostValue: lines.host,
     lines,
+    contentLength: length,
     hasBody,
     // RFC 9110 section 10.1.1: ignored from HTTP/1.0, and without a body there is nothing to wait for.
     expectsContinue: isContinue && speaks11 && hasBody,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Bench, bodyOf, statusOf } from './support/bench.ts';
+import { Bench, bodyOf, problemOf, statusOf } from './support/bench.ts';
 import { headsIn, OK, values } from './support/raw.ts';
 
 /** What is served though not as it was sent, and how a connection ends behind nonsense. What is refused: edges/payloads.test.ts. */
@@ -22,6 +22,18 @@ test('nonsense behind a whole request ends the connection once that request is a
 });
 
 describe('served, but not as it was sent', () => {
+  test('RFC 9112 section 6.2: zeros in front of a Content-Length do not reach the agent, which may read octal', async () => {
+    await bench.exchange('POST / HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\nContent-Length: 0010\r\n\r\n0123456789');
+    expect(bench.backend.received).toContain('\r\nContent-Length: 10\r\n\r\n0123456789');
+  });
+
+  test('a Content-Length beyond what is exact everywhere is 400', async () => {
+    const post = (length: string) => bench.exchange(`POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: ${length}\r\n\r\n`);
+    expect(problemOf(await post('1000000000000000'))).toBe('bad-request');
+    expect(problemOf(await post('9223372036854775808'))).toBe('bad-request');
+    expect(bench.backend.received).toBe('');
+  });
+
   test('RFC 9112 section 3.2.2: absolute-form of the same host is turned into origin-form', async () => {
     const answer = await bench.exchange(`GET HTTP://KAI.test:80/x?y HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
     expect(statusOf(answer)).toBe(200);
