@@ -10,6 +10,7 @@ import { type Report, type Section, machine, markdown, writeToPage } from './rep
 import { rows } from './rows.ts';
 import { measureStart } from './start.ts';
 import { type Lengths, measureRow } from './throughput.ts';
+import { Weather } from './weather.ts';
 import { measureEchoes, measureIdleSockets } from './websocket.ts';
 
 /**
@@ -74,6 +75,7 @@ async function measure(): Promise<Report> {
   if (packages !== null) console.error(packages);
   const versions = new Map(wanted.map((peer) => [peer, packages !== null && peer.from === 'npm' ? null : peer.version()]));
   const peers = wanted.filter((peer) => versions.get(peer) !== null);
+  const weather = new Weather();
   const sections: Section[] = [];
   for (const [id, measure] of kinds(directory)) {
     if (!chosen('BENCH_ONLY')(id)) continue;
@@ -84,6 +86,7 @@ async function measure(): Promise<Report> {
     date: new Date().toISOString(),
     machine: machine(),
     versions: Object.fromEntries(peers.map((peer) => [peer.name, versions.get(peer) ?? ''])),
+    othersPercent: weather.othersPercent(),
     method: `Medians of up to ${ROUNDS} alternated runs of ${SECONDS} s after ${WARM_UP_SECONDS} s to warm up.`,
     absent: wanted.filter((peer) => !peers.includes(peer)).map(({ name }) => name),
     sections,

@@ -59,10 +59,12 @@ export const onCore = (core: string, command: readonly string[]): readonly [stri
 export class Running {
   readonly port: number;
   private readonly child: ChildProcess;
+  private readonly said: () => string;
 
-  private constructor(port: number, child: ChildProcess) {
+  private constructor(port: number, child: ChildProcess, said: () => string) {
     this.port = port;
     this.child = child;
+    this.said = said;
   }
 
   /** Resolves once its port takes connections. */
@@ -73,15 +75,19 @@ export class Running {
     child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
     for (let tries = 0; tries < 400; tries += 1) {
       if (child.exitCode !== null) throw new Error(`${name} ended: ${said}`);
-      if (await connects(program.port)) return new Running(program.port, child);
+      if (await connects(program.port)) return new Running(program.port, child, () => said);
       await sleep(25);
     }
     child.kill('SIGKILL');
     throw new Error(`${name} does not listen: ${said}`);
   }
 
+  /** Throws when it has ended by itself, with what it said. */
   get pid(): number {
-    return this.child.pid ?? 0;
+    const { pid, exitCode, signalCode } = this.child;
+    if (pid === undefined || exitCode !== null || signalCode !== null)
+      throw new Error(`it ended (${exitCode ?? signalCode ?? 'never begun'}): ${this.said().trim()}`);
+    return pid;
   }
 
   async stop(): Promise<void> {
@@ -106,27 +112,42 @@ export async function output(command: readonly [string, ...string[]]): Promise<s
 
 /** The process and its children and theirs; threads are counted within their process. */
 export function family(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  const children = threads(pid).flatMap((thread) =>
+    (read(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number),
   );
   return [pid, ...children.flatMap(family)];
+}
+
+/** None of a process that has just ended, as threads and children may at any time. */
+function threads(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 
 export function residentMegabytes(processes: readonly number[]): number {
-  const kilobytes = processes.map((each) =>
-    Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? Number.NaN),
-  );
+  const kilobytes = processes.map((each) => Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${each}/status`) ?? '')?.[1] ?? 0));
   return sum(kilobytes) / 1024;
 }
 
 /** User and system time: fields 14 and 15 of stat, counted after the last bracket, since a program's name may hold anything. */
 export function cpuSeconds(processes: readonly number[]): number {
   const ticks = processes.map((each) => {
-    const stat = readFileSync(`/proc/${each}/stat`, 'utf8');
+    const stat = read(`/proc/${each}/stat`) ?? '';
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return Number(fields[11]) + Number(fields[12]);
+    return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
   });
   return sum(ticks) / CLOCK_TICKS_PER_SECOND;
 }

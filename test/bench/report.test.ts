@@ -56,7 +56,7 @@ describe('the report of the bench', () => {
     expect(faults).toEqual(['caddy (3 requests failed)']);
   });
 
-  it('shows a goal that was missed, who is absent, and who failed', () => {
+  it('shows a goal that was missed, who is absent, who failed, and that the machine was not quiet', () => {
     const section = sectionOf(small, {
       runs: new Map([
         ['reveille', [run(60)]],
@@ -69,11 +69,13 @@ describe('the report of the bench', () => {
       machine: 'two cores',
       versions: { nginx: '1' },
       method: 'Once.',
+      othersPercent: 40,
       absent: ['caddy'],
       sections: [section],
     });
     expect(text).toContain('| small GET | >= 0.7 x nginx | 0.60 | **no** |');
+    expect(text).toContain('Other work took 40 % of the machine meanwhile, so even the ratios are not to be relied on.');
     expect(text).toContain('Left out, since they are not there: caddy.');
-    expect(text).toContain('Not measured: httpxy (answered 502).');
+    expect(text).toContain('Failed: httpxy (answered 502).');
   });
 });

@@ -20,7 +20,7 @@ export interface Section {
   readonly rows: readonly (readonly string[])[];
   /** What is to be known of the figures. */
   readonly note: string | null;
-  /** What answered wrong or not at all, and was not measured. */
+  /** What answered wrong, or not at all. */
   readonly faults: readonly string[];
   /** Every single run. */
   readonly runs: unknown;
@@ -31,6 +31,8 @@ export interface Report {
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly method: string;
+  /** How much of the machine others took meanwhile. */
+  readonly othersPercent: number;
   readonly absent: readonly string[];
   readonly sections: readonly Section[];
 }
@@ -48,11 +50,19 @@ const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const table = (columns: readonly string[], rows: readonly (readonly string[])[]): string =>
   [line(columns), `|${'---|'.repeat(columns.length)}`, ...rows.map(line)].join('\n');
 
+/** Above this the machine was somebody else's. */
+const QUIET_PERCENT = 10;
+
+function others(percent: number): string {
+  const took = `Other work took ${percent.toFixed(0)} % of the machine meanwhile`;
+  return percent < QUIET_PERCENT ? `${took}.` : `**${took}, so even the ratios are not to be relied on.**`;
+}
+
 const MET = { true: 'yes', false: '**no**', null: '?' } as const;
 
-export function markdown({ date, machine, versions, method, absent, sections }: Report): string {
+export function markdown({ date, machine, versions, method, othersPercent, absent, sections }: Report): string {
   const told = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const intro = `Measured on ${date.slice(0, 10)}: ${machine}; ${told.join(', ')}. ${method}`;
+  const intro = `Measured on ${date.slice(0, 10)}: ${machine}; ${told.join(', ')}. ${method} ${others(othersPercent)}`;
   const left = absent.length === 0 ? [] : [`Left out, since they are not there: ${absent.join(', ')}.`];
   const verdicts = sections.flatMap((section) => section.verdicts);
   const goals = table(
@@ -62,7 +72,7 @@ export function markdown({ date, machine, versions, method, absent, sections }: 
   const bodies = sections.flatMap(({ columns, rows, note, faults }) => [
     table(columns, rows),
     ...(note === null ? [] : [note]),
-    ...(faults.length === 0 ? [] : [`Not measured: ${faults.join('; ')}.`]),
+    ...(faults.length === 0 ? [] : [`Failed: ${faults.join('; ')}.`]),
   ]);
   return [intro, ...left, ...(verdicts.length === 0 ? [] : [goals]), ...bodies].join('\n\n');
 }

@@ -50,9 +50,13 @@ export async function measureRow(row: Row, peers: readonly Peer[], directory: st
     for (let round = 0; round < lengths.rounds; round += 1) {
       for (const [name, server] of servers) {
         if (faults.has(name) || (round > 0 && !lengths.goalsName(name))) continue;
-        const figures = await load(server, row.load, lengths.seconds);
-        runs.set(name, [...(runs.get(name) ?? []), figures]);
-        if (figures.errors > 0) faults.set(name, `${figures.errors} requests failed`);
+        try {
+          const figures = await load(server, row.load, lengths.seconds);
+          runs.set(name, [...(runs.get(name) ?? []), figures]);
+          if (figures.errors > 0) faults.set(name, `${figures.errors} requests failed`);
+        } catch (error) {
+          faults.set(name, (error as Error).message);
+        }
       }
     }
     return { runs, faults };

@@ -53,9 +53,11 @@ function bare(): void {
     const headers = [...incoming.rawHeaders, ...forwarded(incoming)];
     const { method = 'GET', url = '/' } = incoming;
     const onward = request({ host: HOST, port: Number(origin), agent, method, path: url, headers }, (answer) => {
+      if (response.destroyed) return;
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       pipeline(answer, response, () => {});
     });
+    response.once('close', () => response.writableFinished || onward.destroy());
     onward.on('error', () => fail(response));
     incoming.pipe(onward);
   });
@@ -79,6 +81,7 @@ interface Undici {
 interface Flow {
   resume(): void;
   pause(): void;
+  abort(reason: Error): void;
   readonly rawHeaders: readonly Buffer[];
 }
 
@@ -93,7 +96,9 @@ function undici(): void {
     pool.dispatch(
       { method, path, headers: kept, body: hasBody ? incoming : null },
       {
-        onRequestStart: () => {},
+        onRequestStart: (flow: Flow) => {
+          response.once('close', () => response.writableFinished || flow.abort(new Error('the client has gone')));
+        },
         onResponseStart: (flow: Flow, status: number) => {
           response.writeHead(
             status,
