@@ -325,10 +325,13 @@ export const ConfigFile = Type.Object(
           description: 'Requests open at a time, per agent',
         }),
         connect: positiveDuration('2s', 'Longest wait for a connection to an agent'),
-        first_byte: positiveDuration('10m', 'Longest wait for the head of a response'),
+        first_byte: positiveDuration(
+          '10m',
+          'Longest wait for the head of a response, and longest time an agent may take no byte of a WebSocket',
+        ),
         body_idle: positiveDuration(
           '60s',
-          'Longest pause of a request body, and longest time a client may take no byte of an answer',
+          'Longest pause of a request body, and longest time a client may take no byte of an answer or a WebSocket',
         ),
         keep_alive: positiveDuration('125s', 'How long an idle client connection is kept; longer than the front keeps its own'),
         upstream_idle: duration('4s', 'How long an idle connection to an agent is kept; shorter than the agent keeps its own'),

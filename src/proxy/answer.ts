@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { after, type Instant, type Millis } from '../std/time.ts';
+import type { Instant, Millis } from '../std/time.ts';
 import type { ClientConnection } from './connection.ts';
 import type { Front } from './front.ts';
 import type { RequestHead } from './head.ts';
 import { RESPONSE_FIELDS, siftTrailers, type Sifted } from './headers.ts';
 import { headBytes, type OwnAnswer } from './refusal.ts';
+import { StallWatch } from './stall-watch.ts';
 import type { ResponseHead } from './upstream/response-head.ts';
 import { SMALL_BYTES } from './upstream/upstream.ts';
 
@@ -27,13 +28,13 @@ export class Answer {
   /** Small parts of the body that came in one turn, as latin1: one write with the head, and often with the end, too. */
   private pending = '';
   private paused = false;
-  private stalledSince: Instant | null = null;
-  private queuedBytes = 0;
+  private readonly stall: StallWatch;
 
   constructor(front: Front, connection: ClientConnection, response: ServerResponse) {
     this.front = front;
     this.connection = connection;
     this.response = response;
+    this.stall = new StallWatch(connection.socket);
     this.progressAt = front.clock.now();
   }
 
@@ -133,7 +134,7 @@ export class Answer {
     this.paused = true;
     this.response.once('drain', () => {
       this.paused = false;
-      this.stalledSince = null;
+      this.stall.reset();
       this.progressAt = this.front.clock.now();
       resume();
     });
@@ -156,14 +157,7 @@ export class Answer {
   /** Bytes wait for the client, and it has taken none of them for `limit`. Asked on every pulse. */
   isStalled(now: Instant, limit: Millis): boolean {
     const isWaiting = (this.paused || this.response.writableEnded) && this.response.socket !== null;
-    if (!isWaiting) return false;
-    const queued = queuedBytes(this.connection);
-    if (this.stalledSince === null || queued !== this.queuedBytes) {
-      this.stalledSince = now;
-      this.queuedBytes = queued;
-      return false;
-    }
-    return now >= after(this.stalledSince, limit);
+    return isWaiting && this.stall.isStalled(now, limit);
   }
 
   /** Ends the connection in the middle. Where only the connection's end tells that an answer is whole, with a reset. */
@@ -172,10 +166,4 @@ export class Answer {
     if (this.closeDelimited && peer.address !== null) socket.resetAndDestroy();
     else socket.destroy();
   }
-}
-
-/** Bytes that the client's side has not taken yet. Falls within a large chunk too, unlike writableLength alone. */
-function queuedBytes(connection: ClientConnection): number {
-  const handle = (connection.socket as { readonly _handle?: { readonly writeQueueSize?: number } | null })._handle;
-  return connection.socket.writableLength + (handle?.writeQueueSize ?? 0);
 }

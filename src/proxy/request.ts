@@ -235,7 +235,9 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
 
   /** The agent has agreed to speak WebSocket. */
   switched(lines: Sifted, socket: Duplex): void {
-    if (this.isOver || this.upgrade === null || !listOf(lines.upgrade ?? '').includes('websocket')) {
+    // RFC 6455 section 4.1, as the client would judge if it saw these lines: it sees ours.
+    const isWebSocket = lines.upgrade?.toLowerCase() === 'websocket' && lines.connection.includes('upgrade');
+    if (this.isOver || this.upgrade === null || !isWebSocket) {
       socket.destroy();
       this.failed('upstream-invalid', 'a switch to another protocol than was asked for');
       return;
@@ -297,7 +299,12 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
 
   /** Limits of time, all of them looked at here. */
   pulse(now: Instant): void {
-    if (this.tunnel !== null) return;
+    if (this.tunnel !== null) {
+      if (!this.tunnel.isStalled(now, this.front.limits)) return;
+      this.detail = 'one side of the WebSocket took no byte for too long';
+      this.tunnel.destroy();
+      return;
+    }
     this.stream?.pulse(now);
     const { body_idle } = this.front.limits;
     if (this.firstByteDue !== null && now >= this.firstByteDue) {

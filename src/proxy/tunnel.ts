@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../ports/clock.ts';
-import { after, type Instant, millisOf } from '../std/time.ts';
+import { after, type Instant, type Millis, millisOf } from '../std/time.ts';
 import { CLOSE_GOING_AWAY, CLOSE_GOING_AWAY_MASKED, FrameScanner } from './frames.ts';
 import type { PulseSource, Watched } from './pulse.ts';
+import { StallWatch } from './stall-watch.ts';
+import type { Limits } from './upstream/upstream.ts';
 
 /** Contract section 2: after the first end of either side the whole tunnel is gone within 2 s. */
 const CLOSING_MAX = millisOf(1800);
@@ -22,14 +24,24 @@ class Flow {
   private readonly from: Duplex;
   private readonly to: Duplex;
   private readonly passed: (bytes: number, dataFrames: number) => void;
+  private readonly stall: StallWatch;
   private isOpen = true;
 
   constructor(from: Duplex, to: Duplex, passed: (bytes: number, dataFrames: number) => void) {
     this.from = from;
     this.to = to;
     this.passed = passed;
+    this.stall = new StallWatch(to);
     from.on('data', (chunk: Buffer) => this.pass(chunk));
-    to.on('drain', () => from.resume());
+    to.on('drain', () => {
+      this.stall.reset();
+      from.resume();
+    });
+  }
+
+  /** Whoever reads has taken nothing for `limit`. Meanwhile the other side is not read, so that not even its end is noticed. */
+  isStalled(now: Instant, limit: Millis): boolean {
+    return this.to.writableNeedDrain && this.stall.isStalled(now, limit);
   }
 
   pass(chunk: Buffer): void {
@@ -94,6 +106,11 @@ export class Tunnel implements Watched {
   /** Says Close 1001 to both, where a frame may stand; inside a frame the side is just ended. */
   goAway(): void {
     this.close(CLOSE_GOING_AWAY, CLOSE_GOING_AWAY_MASKED);
+  }
+
+  /** Bytes wait for a side that takes none: a client may keep us waiting as with an answer, an agent as with an upload. */
+  isStalled(now: Instant, { body_idle, first_byte }: Limits): boolean {
+    return this.outward.isStalled(now, body_idle) || this.inward.isStalled(now, first_byte);
   }
 
   destroy(): void {

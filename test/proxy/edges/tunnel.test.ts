@@ -109,10 +109,11 @@ describe('what passes', () => {
 describe('how it ends', () => {
   /** Turns of real I/O, each followed by simulated time. */
   async function wait(ms: number): Promise<void> {
-    for (let gone = 0; gone < ms; gone += 200) {
+    for (let turn = 0; turn < 10; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
-      await bench.clock.advance(200);
+      await bench.clock.advance(ms / 10);
     }
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Full to the brim: `to` takes nothing, and nothing more of what `from` sends is taken in. */
@@ -133,6 +134,37 @@ describe('how it ends', () => {
     // Nobody is there any more to take it.
     await until(() => to.send('x').closed, 'the end of the other side');
     expect(bench.clock.pending).toBe(0);
+  });
+
+  test.each([
+    ['client', 'limits.body_idle', 60_000],
+    ['agent', 'limits.first_byte', 600_000],
+  ] as const)('a %s that takes nothing of what waits for it is waited for until %s', async (side, _limit, limit) => {
+    const ends = await open();
+    const [from, to] = side === 'client' ? [ends.agent, ends.client] : [ends.client, ends.agent];
+    await stuff(from, to);
+    // It is not read any more, so it cannot be known that it has gone.
+    from.socket.resetAndDestroy();
+    await wait(limit - 1_000);
+    expect(bench.agent.open).toBe(1);
+    await wait(1_400);
+    expect([bench.agent.open, bench.clock.pending]).toEqual([0, 0]);
+    to.socket.resume();
+    await until(() => to.closed || to.send('x').closed, 'the end of the other side');
+  });
+
+  test('a side that takes a little now and then may take as long as it likes', async () => {
+    const { client, agent } = await open();
+    await stuff(agent, client);
+    for (let turn = 0; turn < 4; turn += 1) {
+      await wait(40_000);
+      const before = client.bytes;
+      client.socket.resume();
+      await until(() => client.bytes > before + 1024 * 1024, 'some of it');
+      client.socket.pause();
+      await settled(() => agent.socket.writableLength);
+    }
+    expect(bench.agent.open).toBe(1);
   });
 
   test('a tunnel that has ended leaves nothing behind: no work, no alarm', async () => {

@@ -126,6 +126,8 @@ describe('what is not for the daemon to judge', () => {
 describe('a 101 that is none', () => {
   test.each([
     ['that says to what it does not switch', SWITCHING.replace('Upgrade: websocket\r\n', '')],
+    ['whose Connection does not say so', SWITCHING.replace('Connection: Upgrade', 'Connection: close')],
+    ['to one of two protocols', SWITCHING.replace('websocket', 'websocket, h2c')],
     ['to another protocol', SWITCHING.replace('websocket', 'h2c')],
     ['cut off', SWITCHING.slice(0, -4)],
   ])('%s is a 502, and never a tunnel (RFC 9110 section 7.8)', async (_what, bytes) => {
