@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lookUpNanos } from './lookup-alone.ts';
 import { LOAD_CORE, PROXY_CORE, Running, freePort, median } from './measure.ts';
 import { ENTRY } from './peers.ts';
 import type { Section } from './report.ts';
@@ -131,7 +132,7 @@ export async function measureLookUp(small: Row, directory: string, lengths: Leng
         if (figures.errors > 0) faults.push(`${size.names} names (${figures.errors} requests failed)`);
       }
     }
-    return section(runs, atRest, faults);
+    return section(runs, atRest, faults, [lookUpNanos(1, 1), lookUpNanos(SIZES[1].agents, SIZES[1].names)]);
   } finally {
     for (const one of running.reverse()) await one.stop();
   }
@@ -141,6 +142,7 @@ function section(
   runs: ReadonlyMap<Size, readonly Figures[]>,
   atRest: Awaited<ReturnType<typeof rest>>,
   faults: readonly string[],
+  alone: readonly [number, number],
 ): Section {
   const middle = (size: Size, key: keyof Figures): number => median((runs.get(size) ?? []).map((run) => run[key]));
   const [few, many] = SIZES;
@@ -181,8 +183,10 @@ function section(
       middle(size, 'p99Ms').toFixed(2),
       `${figures.length}`,
     ]),
-    note: `Those who registered are awake, ${HOLDERS} agents that do nothing; the others sleep.`,
+    note:
+      `Those who registered are awake, ${HOLDERS} agents that do nothing; the others sleep. A look-up by itself took ` +
+      `${alone[0].toFixed(0)} ns with one agent and one name, and ${alone[1].toFixed(0)} ns with all of them.`,
     faults,
-    runs: { atRest, ...Object.fromEntries([...runs].map(([size, figures]) => [size.names, figures])) },
+    runs: { atRest, aloneNanos: alone, ...Object.fromEntries([...runs].map(([size, figures]) => [size.names, figures])) },
   };
 }

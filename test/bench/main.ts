@@ -26,10 +26,15 @@ const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 4);
 const WARM_UP_SECONDS = 2;
 
-const chosen = (name: string): ((each: string) => boolean) => {
-  const names = process.env[name]?.split(',');
-  return (each) => names === undefined || names.includes(each);
-};
+/** Those that the variable names; all where it is not set. */
+function chosen<T>(variable: string, all: readonly T[], nameOf: (each: T) => string): readonly T[] {
+  const names = process.env[variable]?.split(',');
+  if (names === undefined) return all;
+  const unknown = names.filter((name) => !all.some((each) => nameOf(each) === name));
+  if (unknown.length > 0)
+    throw new Error(`${variable}: there is no ${unknown.join(', ')}; there are ${all.map(nameOf).join(', ')}`);
+  return all.filter((each) => names.includes(nameOf(each)));
+}
 
 type Kind = readonly [id: string, measure: (peers: readonly Peer[], directory: string) => Promise<Section>];
 
@@ -70,15 +75,14 @@ async function measure(): Promise<Report> {
     if (spawnSync('which', [program]).status !== 0)
       throw new Error(`${program} is not installed: the bench cannot do without it`);
   const directory = scratchDirectory();
-  const wanted = PEERS.filter(({ name }) => chosen('BENCH_PEERS')(name));
+  const wanted = chosen('BENCH_PEERS', PEERS, ({ name }) => name);
   const packages = wanted.some(({ from }) => from === 'npm') ? await installPackages() : null;
   if (packages !== null) console.error(packages);
   const versions = new Map(wanted.map((peer) => [peer, packages !== null && peer.from === 'npm' ? null : peer.version()]));
   const peers = wanted.filter((peer) => versions.get(peer) !== null);
   const weather = new Weather();
   const sections: Section[] = [];
-  for (const [id, measure] of kinds(directory)) {
-    if (!chosen('BENCH_ONLY')(id)) continue;
+  for (const [id, measure] of chosen('BENCH_ONLY', kinds(directory), ([name]) => name)) {
     console.error(`measuring ${id} ...`);
     sections.push(await measure(peers, directory).catch((error: unknown) => unmeasured(id, error)));
   }
