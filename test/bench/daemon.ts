@@ -64,25 +64,40 @@ export class BenchDaemon {
   readonly host: string;
   private readonly child: ChildProcess;
   private readonly directory: string;
+  private readonly place: Place;
   private readonly ports: readonly [number, number];
 
-  private constructor(child: ChildProcess, directory: string, host: string, ports: readonly [number, number]) {
+  private constructor(child: ChildProcess, directory: string, place: Place, ports: readonly [number, number]) {
     this.child = child;
     this.directory = directory;
-    this.host = host;
+    this.host = place.address;
+    this.place = place;
     this.ports = ports;
   }
 
-  static async start(settings: object, place: Place): Promise<BenchDaemon> {
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Null while it runs. */
+  get ended(): string | null {
+    return this.child.signalCode ?? (this.child.exitCode === null ? null : `exit code ${this.child.exitCode}`);
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    return { host: this.host, port: this.ports[0] };
+  }
+
+  /** `onLog`: given each line of its log. */
+  static async start(settings: object, place: Place, onLog: ((line: string) => void) | null = null): Promise<BenchDaemon> {
     const directory = mkdtempSync(join(tmpdir(), 'reveille-wake-'));
     const file = join(directory, 'orchestrator.yaml');
-    const listen = place === HERE ? '127.0.0.1:0' : '0.0.0.0:0';
-    const common = { listen, admin_listen: listen, admin_token: TOKEN, state_dir: 'state' };
-    writeFileSync(file, JSON.stringify({ ...common, ...settings }));
+    writeFileSync(file, configOf(settings, place));
     const entry = resolve(import.meta.dirname, '../../src/cli/main.ts');
     const command = [...place.prefix, process.execPath, entry, 'serve', '--config', file];
     const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.resume();
+    if (onLog === null) child.stdout.resume();
+    else createInterface(child.stdout).on('line', onLog);
     let said = '';
     for await (const line of createInterface(child.stderr)) {
       said += `${line}\n`;
@@ -91,7 +106,7 @@ export class BenchDaemon {
     child.stderr.resume();
     const port = (pattern: RegExp): number => Number(pattern.exec(said)?.[1]);
     const ports = [port(/^ {2}try +http:\/\/[^/]+:(\d+)\/$/m), port(/^ {2}admin +http:\/\/[^/]+:(\d+)\//m)] as const;
-    const daemon = new BenchDaemon(child, directory, place.address, ports);
+    const daemon = new BenchDaemon(child, directory, place, ports);
     await daemon.follow();
     return daemon;
   }
@@ -102,12 +117,23 @@ export class BenchDaemon {
   }
 
   order(agent: string, what: 'sleep' | 'wake'): Promise<Reply> {
-    return this.ask(this.ports[1], 'localhost', `/admin/agents/${agent}/${what}`, 'POST');
+    return this.admin(`/admin/agents/${agent}/${what}`, 'POST');
+  }
+
+  /** A request on the internal port. */
+  admin(path: string, method = 'GET'): Promise<Reply> {
+    return this.ask(this.ports[1], 'localhost', path, method);
+  }
+
+  /** Takes another config file, all but what only a start can change. */
+  reload(settings: object): Promise<Reply> {
+    writeFileSync(join(this.directory, 'orchestrator.yaml'), configOf(settings, this.place));
+    return this.admin('/admin/reload', 'POST');
   }
 
   async end(): Promise<void> {
     this.child.kill('SIGTERM');
-    if (this.child.exitCode === null) await once(this.child, 'exit');
+    if (this.ended === null) await once(this.child, 'exit');
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -141,6 +167,11 @@ export class BenchDaemon {
       }).on('error', () => undefined);
     });
   }
+}
+
+function configOf(settings: object, place: Place): string {
+  const listen = place.address === HERE.address ? '127.0.0.1:0' : '0.0.0.0:0';
+  return JSON.stringify({ listen, admin_listen: listen, admin_token: TOKEN, state_dir: 'state', ...settings });
 }
 
 export function quantile(values: readonly number[], share: number): number {
