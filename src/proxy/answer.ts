@@ -29,6 +29,8 @@ export class Answer {
   private pending = '';
   private paused = false;
   private readonly stall: StallWatch;
+  /** By the agent's Connection. */
+  private nominated: readonly string[] = [];
 
   constructor(front: Front, connection: ClientConnection, response: ServerResponse) {
     this.front = front;
@@ -70,6 +72,7 @@ export class Answer {
     if (lines.trailer !== null && framing !== 'none' && !hasLength && head.speaks11) kept.push('Trailer', lines.trailer);
     kept.push('X-Request-Id', requestId);
     this.closeDelimited = framing !== 'none' && !hasLength && !head.speaks11;
+    this.nominated = lines.connection;
     this.status = status;
     this.progressAt = this.front.clock.now();
     // Whether a client that was not asked sends its body all the same cannot be known (RFC 9110 section 10.1.1).
@@ -112,7 +115,8 @@ export class Answer {
   }
 
   end(trailers: readonly string[]): void {
-    if (trailers.length > 0 && this.response.chunkedEncoding) this.response.addTrailers(siftTrailers(trailers, RESPONSE_FIELDS));
+    if (trailers.length > 0 && this.response.chunkedEncoding)
+      this.response.addTrailers(siftTrailers(trailers, RESPONSE_FIELDS, this.nominated));
     if (this.pending === '') this.response.end();
     else this.response.end(this.pending, 'latin1');
     this.pending = '';

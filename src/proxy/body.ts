@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { REQUEST_FIELDS, siftTrailers } from './headers.ts';
+import { REQUEST_FIELDS, sift, siftTrailers } from './headers.ts';
 import type { BodySink, BodySource } from './upstream/upstream.ts';
 
 /** Told of a request body on its way to the agent. */
@@ -93,9 +93,14 @@ export class RequestBody implements BodySource {
   }
 
   private finish(): void {
-    const { sink } = this;
+    const { sink, source } = this;
     this.sink = null;
-    sink?.end(siftTrailers(this.source.rawTrailers, REQUEST_FIELDS));
+    sink?.end(source.rawTrailers.length === 0 ? NO_TRAILERS : this.trailers());
+  }
+
+  private trailers(): readonly [string, string][] {
+    const { connection } = sift(this.source.rawHeaders, REQUEST_FIELDS, false);
+    return siftTrailers(this.source.rawTrailers, REQUEST_FIELDS, connection);
   }
 
   private readonly onChunk = (chunk: Buffer): void => {
@@ -121,3 +126,5 @@ export class RequestBody implements BodySource {
 const pump = (body: RequestBody): void => {
   body.pump();
 };
+
+const NO_TRAILERS: readonly [string, string][] = [];

@@ -121,19 +121,26 @@ export function listOf(value: string): string[] {
   return members;
 }
 
-// RFC 9110 section 6.5.1: what frames, routes or authenticates a message must not come after its content.
+// RFC 9110 section 6.5.1, with the list of RFC 7230 section 4.1.2: what frames, routes, authenticates or conditions a message, or
+// says how to read it, must not come after its content.
 const NEVER_TRAILING: ReadonlySet<string> = new Set([
-  ...['authorization', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'content-type', 'date', 'expires'],
-  ...['host', 'location', 'retry-after', 'set-cookie', 'trailer', 'transfer-encoding', 'vary', 'www-authenticate'],
+  ...['age', 'authorization', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'content-type', 'cookie'],
+  ...['date', 'expires', 'host', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'],
+  ...['location', 'max-forwards', 'pragma', 'range', 'retry-after', 'set-cookie', 'trailer', 'transfer-encoding', 'vary'],
+  ...['warning', 'www-authenticate'],
 ]);
 
-/** Trailer lines that may be passed on, as pairs; they are never merged into the head. `fields`: of a request or a response. */
-export function siftTrailers(raw: readonly string[], fields: Fields): [string, string][] {
+/**
+ * Trailer lines that may be passed on, as pairs; they are never merged into the head. `fields`: of a request or a response.
+ * `nominated`: what Connection names in the head, which holds for trailers too (RFC 9110 section 7.6.1).
+ */
+export function siftTrailers(raw: readonly string[], fields: Fields, nominated: readonly string[]): [string, string][] {
   const { kept } = sift(raw, fields, false);
   const pairs: [string, string][] = [];
   for (let at = 0; at + 1 < kept.length; at += 2) {
     const name = kept[at] ?? '';
-    if (!NEVER_TRAILING.has(name.toLowerCase())) pairs.push([name, kept[at + 1] ?? '']);
+    const lower = name.toLowerCase();
+    if (!NEVER_TRAILING.has(lower) && !nominated.includes(lower)) pairs.push([name, kept[at + 1] ?? '']);
   }
   return pairs;
 }

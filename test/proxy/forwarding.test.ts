@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { peerOf, TrustedPeers } from '../../src/proxy/client-address.ts';
 import { Bench, bodyOf, NO_RULES } from './support/bench.ts';
-import { answering, dial, values } from './support/raw.ts';
+import { answering, dial, headsIn, RawConnection, values } from './support/raw.ts';
 
 /** Which lines pass, and what the agent is told of the caller (RFC 9110 section 7.6.1, RFC 7239). */
 let bench: Bench;
@@ -76,6 +78,24 @@ describe('from a trusted proxy', () => {
     expect(values(head, 'x-forwarded-for')).toEqual(['2001:db8::1, 127.0.0.1']);
     expect(values(head, 'cf-connecting-ip')).toEqual(['2001:db8::1']);
     expect(values(head, 'forwarded')[0]).toContain('for="[2001:db8::1]"');
+  });
+
+  test('CVE-2026-3635: the same lines are believed from its address, and from no other', async () => {
+    bench = await Bench.open({ trustedProxies: ['127.0.0.2'] });
+    for (const localAddress of ['127.0.0.2', '127.0.0.3']) {
+      const socket = connect({ ...bench.address, localAddress });
+      await once(socket, 'connect');
+      const client = new RawConnection(socket);
+      client.send(
+        'GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 192.0.2.7\r\n\r\n',
+      );
+      await client.untilClosed();
+    }
+    const [trusted, stranger] = headsIn(bench.backend.received);
+    expect(values(trusted!, 'x-forwarded-for')).toEqual(['192.0.2.7, 127.0.0.2']);
+    expect([values(trusted!, 'x-forwarded-proto'), values(trusted!, 'x-real-ip')]).toEqual([['https'], ['192.0.2.7']]);
+    expect(values(stranger!, 'x-forwarded-for')).toEqual(['127.0.0.3']);
+    expect([values(stranger!, 'x-forwarded-proto'), values(stranger!, 'x-real-ip')]).toEqual([['http'], []]);
   });
 
   test('nonsense in its lines is not passed on', async () => {

@@ -48,7 +48,7 @@ function readAll(name: string, value: string): void {
   addForwarding([], lines, PEER, PEERS, 'kai.test');
   clientAddress(lines, PEER, PEERS);
   believedRequestId(lines.requestId, PEER);
-  siftTrailers([name, value, value.slice(0, 1000), value], REQUEST_FIELDS);
+  siftTrailers([name, value, value.slice(0, 1000), value], REQUEST_FIELDS, [value]);
   parseHost(value);
   parseHost(value.slice(0, 262));
   listOf(value);

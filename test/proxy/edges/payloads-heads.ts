@@ -76,6 +76,7 @@ const TARGETS: readonly Payload[] = [
   { rule: 'RFC 9112 section 3.2: a space in the target', target: '/a b', verdict: MALFORMED },
   { rule: 'RFC 9112 section 3: a control character in the target', target: '/a\x01b', verdict: MALFORMED },
   { rule: 'RFC 9112 section 3: DEL in the target', target: '/a\x7fb', verdict: MALFORMED },
+  { rule: 'RFC 3986 section 2: bytes outside ASCII in the target', target: '/\xc3\xa4', verdict: MALFORMED },
   { rule: 'RFC 9112 section 3: NUL in the target', target: '/a\0b', verdict: MALFORMED },
   { rule: 'RFC 9112 section 3: no target', target: '', verdict: MALFORMED },
 ];

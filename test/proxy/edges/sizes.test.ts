@@ -112,6 +112,29 @@ test('trailers that never stop growing are refused, and their request is never w
   expect(bench.agent.open).toBe(0);
 });
 
+describe.each(PATHS)('the head of an answer to a %s', (path, lines) => {
+  const asked = `GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\n${lines}\r\n`;
+  const answer = (bytes: number): string => {
+    const start = path === 'upgrade' ? SWITCHING.slice(0, -2) : 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n';
+    return `${start}X: ${'x'.repeat(bytes - start.length - 7)}\r\n\r\n`;
+  };
+
+  test('of 64 KiB passes whole', async () => {
+    bench = await Bench.open({ script: once(answer(64 * 1024)) });
+    const client = await bench.client();
+    const got = await client.send(asked).until('\r\n\r\n');
+    expect(statusOf(got)).toBe(path === 'upgrade' ? 101 : 200);
+    expect(values(got, 'x')).toEqual(values(answer(64 * 1024), 'x'));
+  });
+
+  test('of one byte more is 502 upstream-invalid, and ends the connection to the agent', async () => {
+    bench = await Bench.open({ script: once(answer(64 * 1024 + 1)) });
+    const got = await bench.exchange(asked);
+    expect([statusOf(got), problemOf(got)]).toEqual([502, 'upstream-invalid']);
+    await until(() => bench.upstream.connections === 0, 'the end of the connection to the agent');
+  });
+});
+
 test('64 KiB that come early with an upgrade are held while its client is still heard: when it goes, so does the upgrade', async () => {
   bench = await Bench.open({ script: () => undefined });
   const client = await bench.client();
