@@ -26,17 +26,12 @@ export class RequestBody implements BodySource {
   private sink: BodySink | null = null;
   private isAttached = false;
   private isWhole = false;
-  private isGiven = false;
   private isFull = false;
 
   constructor(source: IncomingMessage, watcher: BodyWatcher, aheadMax: number) {
     this.source = source;
     this.watcher = watcher;
     this.aheadMax = aheadMax;
-  }
-
-  get untouched(): boolean {
-    return !this.isGiven;
   }
 
   /** Begins to read before anybody takes it, as far as was said; the rest stays with the client. */
@@ -47,8 +42,11 @@ export class RequestBody implements BodySource {
   open(sink: BodySink): void {
     this.sink = sink;
     this.isFull = false;
-    // By then the sink is ready, and what the client has sent with the head comes in the same turn.
-    process.nextTick(pump, this);
+    // It may have ended while nobody took it, which is told once.
+    this.isWhole ||= this.source.readableEnded;
+    // What the client has sent with the head comes in this turn of the event loop, either way.
+    if (this.ahead.length > 0 || this.isWhole) process.nextTick(pump, this);
+    else this.read();
   }
 
   resume(): void {
@@ -59,7 +57,6 @@ export class RequestBody implements BodySource {
 
   stop(): void {
     this.sink = null;
-    this.ahead = [];
     if (!this.isAttached) return;
     this.isAttached = false;
     this.source.off('data', this.onChunk).off('end', this.onEnd).pause();
@@ -87,7 +84,6 @@ export class RequestBody implements BodySource {
 
   /** False: the sink takes no more for now. */
   private give(chunk: Buffer): boolean {
-    this.isGiven = true;
     this.isFull = this.sink?.take(chunk) === false;
     return !this.isFull;
   }

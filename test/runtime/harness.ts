@@ -159,7 +159,7 @@ export class House {
   /** A request that has to be let in. */
   admitted(host = 'kai.test', kind: 'request' | 'upgrade' = 'request', cut: () => void = () => undefined): Work {
     const admission = this.ask(host, kind, cut);
-    assert(admission.kind === 'admitted', `${host} lets a request in, not ${JSON.stringify(admission)}`);
+    assert(admission.kind === 'admitted', `${host} lets a request in, and does not say ${admission.kind}`);
     return admission.work;
   }
 

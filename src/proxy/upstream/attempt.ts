@@ -17,8 +17,8 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   private retried = false;
   /** The connection stood when the request was given to it, or stands since. */
   private isConnected = false;
-  /** Waits for the first bytes of the body, which go out with it if they are at hand. */
-  private pendingHead: string | null = null;
+  /** Nothing is sent yet: the head goes out with the first bytes of the body, if they are at hand. */
+  private isBegun = false;
   private isSent = false;
   private isAnswering = false;
   private hasResponded = false;
@@ -47,32 +47,44 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   connected(): void {
     const { order, connection } = this;
     this.isConnected = true;
-    connection.expect(order.method, order.upgrade);
-    const head = requestHead(order);
     if (order.body === null) {
-      connection.writeText(head);
+      connection.writeText(this.begin());
       this.isSent = true;
       return;
     }
-    this.pendingHead = head;
     order.body.open(this);
     // Behind the turn in which the body gives what it has at hand. An agent may answer the head alone, so it waits for no more.
-    process.nextTick(flushHead, this);
+    process.nextTick(beginAlone, this);
   }
 
-  flushHead(): void {
-    if (this.pendingHead === null || this.isOver) return;
-    this.connection.writeText(this.pendingHead);
-    this.pendingHead = null;
+  /** The head as it is to be written; from now on an answer is expected. */
+  private begin(): string {
+    const { order, connection } = this;
+    this.isBegun = true;
+    connection.expect(order.method, order.upgrade);
+    return requestHead(order);
+  }
+
+  /** The body is still to come. */
+  beginAlone(): void {
+    const { connection, order } = this;
+    if (this.isBegun || this.isOver || !this.isConnected) return;
+    if (connection.kept) {
+      // Should a kept connection turn out stale, a request whose head is out cannot be sent again. A new one is not stale.
+      order.body?.stop();
+      this.pool.giveBack(connection);
+      this.useNew();
+    } else {
+      connection.writeText(this.begin());
+    }
   }
 
   take(chunk: Buffer): boolean {
     const { connection, order } = this;
     if (this.isOver) return false;
     const isChunked = order.contentLength === null;
-    const before = (this.pendingHead ?? '') + (isChunked ? `${chunk.length.toString(16)}\r\n` : '');
+    const before = (this.isBegun ? '' : this.begin()) + (isChunked ? `${chunk.length.toString(16)}\r\n` : '');
     const behind = isChunked ? '\r\n' : '';
-    this.pendingHead = null;
     if (chunk.length <= SMALL_BYTES) connection.writeText(before + chunk.toString('latin1') + behind);
     else connection.writeAll([before, chunk, behind]);
     return !connection.isFull;
@@ -81,8 +93,7 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   end(trailers: readonly (readonly [name: string, value: string])[]): void {
     if (this.isOver) return;
     this.isSent = true;
-    let last = this.pendingHead ?? '';
-    this.pendingHead = null;
+    let last = this.isBegun ? '' : this.begin();
     if (this.order.contentLength === null) {
       last += '0\r\n';
       for (const [name, value] of trailers) last += `${name}: ${value}\r\n`;
@@ -146,12 +157,9 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
       this.fail(this.connection.timedOut ? 'upstream-timeout' : 'upstream-refused', why);
     } else if (this.mayRetry()) {
       this.retried = true;
-      this.isConnected = false;
-      this.pendingHead = null;
-      this.isSent = false;
-      // A new connection, not another kept one: that might be stale too, and there is no third attempt.
-      this.connection = this.pool.open(this.order.target, false);
-      this.connection.use(this);
+      this.order.body?.stop();
+      // Not another kept one: that might be stale too, and there is no third attempt.
+      this.useNew();
     } else {
       this.fail('upstream-broken', why);
     }
@@ -160,7 +168,15 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   private mayRetry(): boolean {
     const { order } = this;
     if (this.retried || this.isAnswering || !this.connection.kept) return false;
-    return order.body === null ? IDEMPOTENT.has(order.method) : order.body.untouched;
+    return !this.isBegun || (order.body === null && IDEMPOTENT.has(order.method));
+  }
+
+  private useNew(): void {
+    this.isConnected = false;
+    this.isBegun = false;
+    this.isSent = false;
+    this.connection = this.pool.open(this.order.target, false);
+    this.connection.use(this);
   }
 
   private fail(problem: UpstreamProblem, why: string): void {
@@ -175,6 +191,6 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   }
 }
 
-const flushHead = (attempt: Attempt): void => {
-  attempt.flushHead();
+const beginAlone = (attempt: Attempt): void => {
+  attempt.beginAlone();
 };

@@ -19,6 +19,7 @@ interface Idle {
 
 /** All connections to agents. One is shared, one after another, by requests with the same `Target.key` and by nobody else. */
 export class Pool implements Watched {
+  place = -1;
   limits: Limits;
   private readonly clock: Clock;
   private readonly pulses: PulseSource;

@@ -19,7 +19,7 @@ export interface Upstream {
   /**
    * Sends one request. Nothing of `caller` is called before this returns. A failed attempt is repeated at most once, on a
    * new connection, and only where the first connection was a kept one that turned out stale, no byte of an answer came,
-   * and the request is either idempotent and without a body, or had no byte of its body sent (RFC 9110 section 9.2.2).
+   * and the request is either idempotent and without a body, or had no byte sent (RFC 9110 section 9.2.2).
    */
   forward(order: ForwardOrder, caller: Caller): Forwarding;
   /** Limits for connections made from now on. */
@@ -48,8 +48,6 @@ export interface ForwardOrder {
 
 /** The body of a request, where it comes from. One sink at a time. */
 export interface BodySource {
-  /** No byte was given to a sink yet: another may have it from the start. */
-  readonly untouched: boolean;
   /** Gives it to `sink`, from now on and never within this call. */
   open(sink: BodySink): void;
   /** After a `take` that was answered with false: the sink takes more. */
