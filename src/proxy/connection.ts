@@ -35,7 +35,9 @@ export interface OpenWork {
 export class ClientConnection implements Watched {
   readonly socket: Socket;
   readonly peer: Peer;
-  readonly open = new Set<OpenWork>();
+  /** In the order in which it came; more than one piece only where the client pipelines. */
+  readonly open: OpenWork[] = [];
+  place = -1;
   /**
    * The request at hand asks for an upgrade that it does not get. node reads it as a plain one, but throws away what came behind
    * it in the same packet and takes the next packet for the start of a request: whoever chooses where packets end would
@@ -69,13 +71,14 @@ export class ClientConnection implements Watched {
 
   /** New work begins here; whatever limit held for the pause before it is off. */
   begin(work: OpenWork): void {
-    this.open.add(work);
+    this.open.push(work);
     this.destroyAt = null;
   }
 
   end(work: OpenWork): void {
-    this.open.delete(work);
-    if (this.open.size > 0) return;
+    const at = this.open.indexOf(work);
+    if (at !== -1) this.open.splice(at, 1);
+    if (this.open.length > 0) return;
     if (this.front.draining || this.refused) this.finishSoon();
   }
 
@@ -106,7 +109,7 @@ export class ClientConnection implements Watched {
     // Answers are owed in order: only the request whose own body broke is answered with what broke it. Behind complete ones
     // the connection just ends once they are answered.
     this.refused = true;
-    for (const work of this.open) if (work.inputBroken(problem)) return;
+    for (const work of [...this.open]) if (work.inputBroken(problem)) return;
   }
 
   /** Ends the connection once what was written is sent. */
@@ -120,7 +123,7 @@ export class ClientConnection implements Watched {
   }
 
   drain(): void {
-    for (const work of this.open) work.drain();
+    for (const work of [...this.open]) work.drain();
   }
 
   pulse(now: Instant): void {
@@ -137,7 +140,7 @@ export class ClientConnection implements Watched {
   private clientEnded(): void {
     if (this.halfClosedAt !== null) return;
     this.halfClosedAt = this.front.clock.now();
-    if (this.open.size > 0) this.front.pulses.watch(this);
+    if (this.open.length > 0) this.front.pulses.watch(this);
   }
 
   private closed(): void {

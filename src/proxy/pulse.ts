@@ -1,8 +1,9 @@
 import type { Clock } from '../ports/clock.ts';
+import { Bag, type Member } from '../std/bag.ts';
 import { after, type Instant, millisOf } from '../std/time.ts';
 
 /** What has time limits of its own. Told the time while it is watched, and looks itself whether one has passed. */
-export interface Watched {
+export interface Watched extends Member {
   pulse(now: Instant): void;
 }
 
@@ -16,7 +17,7 @@ const PULSE = millisOf(100);
  */
 export class PulseSource {
   private readonly clock: Clock;
-  private readonly watched = new Set<Watched>();
+  private readonly watched = new Bag<Watched>();
   private armed = false;
 
   constructor(clock: Clock) {
@@ -40,7 +41,6 @@ export class PulseSource {
 
   private beat(): void {
     const now = this.clock.now();
-    // A set may be changed while it is walked: who is added now is told in the same beat, which does no harm.
     for (const one of this.watched) one.pulse(now);
     this.armed = false;
     if (this.watched.size > 0) this.arm();

@@ -38,6 +38,7 @@ interface Refusing {
  * that is the order in which things happen.
  */
 export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched, TunnelWatcher {
+  place = -1;
   private readonly front: Front;
   private readonly connection: ClientConnection;
   private readonly request: IncomingMessage;

@@ -159,12 +159,13 @@ export class PublicServer implements Front {
 
   workEnded(): void {
     if (!this.draining) return;
-    for (const connection of this.connections.values()) if (connection.open.size > 0) return;
+    for (const connection of this.connections.values()) if (connection.open.length > 0) return;
     // Nothing is owed to anybody: half-sent heads and idle connections, which node closes only once, go now.
     for (const connection of [...this.connections.values()]) connection.finishSoon();
   }
 
   private readonly deadline: Watched = {
+    place: -1,
     pulse: (now) => {
       if (this.drainBy !== null && now >= this.drainBy) this.destroyAll();
     },
@@ -236,7 +237,7 @@ export class PublicServer implements Front {
   private requested(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.connections.get(request.socket);
     if (connection === undefined || connection.isRefused) return;
-    if (connection.open.size >= PIPELINED_MAX) {
+    if (connection.open.length >= PIPELINED_MAX) {
       connection.destroy();
       return;
     }
@@ -251,7 +252,7 @@ export class PublicServer implements Front {
     const connection = this.connections.get(socket);
     if (connection === undefined || connection.isRefused) return void socket.destroy();
     // Behind an unfinished request the 101 would be sent before that request's answer. Nobody honest does this.
-    if (connection.open.size > 0) {
+    if (connection.open.length > 0) {
       connection.destroy();
       return;
     }
@@ -266,7 +267,7 @@ export class PublicServer implements Front {
 
   private connectRequested(socket: Duplex): void {
     const connection = this.connections.get(socket);
-    if (connection === undefined || connection.open.size > 0) return void socket.destroy();
+    if (connection === undefined || connection.open.length > 0) return void socket.destroy();
     connection.refuse('method-not-allowed');
     socket.resume();
   }

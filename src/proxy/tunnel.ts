@@ -67,6 +67,7 @@ class Flow {
  * for one and a forgotten half is a connection nobody ends.
  */
 export class Tunnel implements Watched {
+  place = -1;
   private readonly client: Socket;
   private readonly agent: Duplex;
   private readonly clock: Clock;

@@ -1,5 +1,6 @@
 import type { Alarm, Clock } from '../ports/clock.ts';
 import { assert } from '../std/assert.ts';
+import { Bag, type Member } from '../std/bag.ts';
 import { type Instant, type Millis, after, latest } from '../std/time.ts';
 import type { Target, Work } from './traffic.ts';
 
@@ -30,7 +31,7 @@ export class Activity {
   private holds = 0;
   /** Pieces of work that are open, not cut, and hold nobody awake. */
   private loose = 0;
-  private readonly open = new Set<LiveWork>();
+  private readonly open = new Bag<LiveWork>();
   private readonly perTask = new Map<string, number>();
   private readonly taskQuiet = new Map<string, () => void>();
   private onQuiet: (() => void) | null = null;
@@ -232,7 +233,8 @@ export class Activity {
   }
 }
 
-class LiveWork implements Work {
+class LiveWork implements Work, Member {
+  place = -1;
   readonly target: Target;
   readonly taskId: string;
   holding: boolean;
