@@ -9,7 +9,7 @@ import { Bench, NO_RULES, problemOf, statusOf } from './support/bench.ts';
 import { DeafListener } from './support/deaf-listener.ts';
 import { answering, OK, type RawConnection, settled, until } from './support/raw.ts';
 
-/** Each limit of the public port: at it, all is well; one over, there is one clear answer. */
+/** Limits of number and time: at one all is well, and one over is one clear answer. Those of size: edges/sizes.test.ts. */
 let bench: Bench;
 afterEach(() => bench.close());
 
@@ -36,57 +36,20 @@ test('one connection may have 100 requests open; with one more it is ended, and 
   expect(bench.agent.admitted).toBe(100);
 });
 
-describe('sizes', () => {
-  test('uri_bytes: 8192 pass, 8193 are 414', async () => {
-    bench = await Bench.open();
-    expect(statusOf(await bench.get('', `/${'a'.repeat(8191)}`))).toBe(200);
-    const over = await bench.get('', `/${'a'.repeat(8192)}`);
-    expect(statusOf(over)).toBe(414);
-    expect(problemOf(over)).toBe('uri-too-long');
-  });
-
-  test('header_bytes: a head of exactly 32 KB passes, one byte more is 431', async () => {
-    bench = await Bench.open();
-    const start = 'GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: close\r\nX: ';
-    const room = 32 * 1024 - start.length - 4;
-    expect(statusOf(await bench.exchange(`${start}${'x'.repeat(room)}\r\n\r\n`))).toBe(200);
-    const over = await bench.exchange(`${start}${'x'.repeat(room + 1)}\r\n\r\n`);
-    expect(statusOf(over)).toBe(431);
-    expect(problemOf(over)).toBe('headers-too-large');
-  });
-
-  test('header_bytes: a head that never stops growing is 431 by the parser, as the same problem', async () => {
-    bench = await Bench.open();
-    const over = await bench.exchange(`GET / HTTP/1.1\r\nHost: kai.test\r\nX: ${'x'.repeat(64 * 1024)}`);
-    expect(statusOf(over)).toBe(431);
-    expect(problemOf(over)).toBe('headers-too-large');
-  });
-
-  test('header_lines: 200 pass whole, 201 are 431 and never a truncated set (CVE-2026-58044)', async () => {
-    bench = await Bench.open();
-    const lines = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: ${at}\r\n`).join('');
-    expect(statusOf(await bench.get(lines(198)))).toBe(200);
-    expect(bench.backend.received).toContain('X-197: 197');
-    const over = await bench.get(lines(199));
-    expect(statusOf(over)).toBe(431);
-    expect(bench.agent.admitted).toBe(1);
-  });
-
-  test('connections: the last allowed one is served, the next is 503 connection-limit; one that ends makes room', async () => {
-    bench = await Bench.open({ limits: { connections: 2 } });
-    const first = await bench.client();
-    const second = await bench.client();
-    await first.send(GET).until('ok');
-    await second.send(GET).until('ok');
-    const over = await bench.exchange(GET);
-    expect(statusOf(over)).toBe(503);
-    expect(problemOf(over)).toBe('connection-limit');
-    expect(bench.metrics.values.get('refused_total{problem="connection-limit"}')).toBe(1);
-    first.socket.destroy();
-    await until(() => first.closed, 'the end of the first');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(statusOf(await bench.get())).toBe(200);
-  });
+test('connections: the last allowed one is served, the next is 503 connection-limit; one that ends makes room', async () => {
+  bench = await Bench.open({ limits: { connections: 2 } });
+  const first = await bench.client();
+  const second = await bench.client();
+  await first.send(GET).until('ok');
+  await second.send(GET).until('ok');
+  const over = await bench.exchange(GET);
+  expect(statusOf(over)).toBe(503);
+  expect(problemOf(over)).toBe('connection-limit');
+  expect(bench.metrics.values.get('refused_total{problem="connection-limit"}')).toBe(1);
+  first.socket.destroy();
+  await until(() => first.closed, 'the end of the first');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(statusOf(await bench.get())).toBe(200);
 });
 
 describe('times', () => {

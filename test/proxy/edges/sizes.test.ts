@@ -4,7 +4,10 @@ import { OK, until, values } from '../support/raw.ts';
 import { once, SWITCHING, UPGRADE } from '../support/switched.ts';
 import { answeringWhole, readWire } from '../support/wire.ts';
 
-/** Limits of size and number, as requests and as upgrades: at one all is well, and one over is one clear answer and an end. */
+/**
+ * Limits of size and number, as requests and as upgrades: at one all is well, and one over is one clear answer and an end, never a
+ * part of what was sent (CVE-2026-58044, ws CVE-2024-37890).
+ */
 let bench: Bench;
 afterEach(() => bench.close());
 
