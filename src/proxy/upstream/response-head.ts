@@ -49,14 +49,17 @@ export function readResponseHead(text: string, method: string): ResponseHead | R
   const isHttp11 = statusLine[1] === '1';
   const framed = framingOf(status, method, isHttp11, lines);
   if ('fault' in framed) return framed;
+  // A kept connection of HTTP/1.0 is possible and not worth its ambiguities (RFC 9112 section 9.3).
+  const keepAlive = isHttp11 && framed.framing !== 'close' && !lines.connection.includes('close');
+  // RFC 9112 section 9.6, RFC 9110 section 15.2: nothing may follow, and yet it is not the answer.
+  if (status < 200 && !keepAlive && status !== 101) return { fault: 'an informational answer that ends its connection' };
   return {
     status,
     reason: statusLine[3] ?? '',
     lines,
     framing: framed.framing,
     length: framed.length,
-    // A kept connection of HTTP/1.0 is possible and not worth its ambiguities (RFC 9112 section 9.3).
-    keepAlive: isHttp11 && framed.framing !== 'close' && !lines.connection.includes('close'),
+    keepAlive,
   };
 }
 
@@ -74,6 +77,7 @@ export function readFields(text: string, at: number, raw: string[]): ResponseFau
     let to = end;
     while (from < to && isBlank(text.charCodeAt(from))) from += 1;
     while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+    if (to < end && isHiddenCoding(name, text.slice(to, end))) return { fault: 'a tab behind a transfer coding' };
     const value = text.slice(from, to);
     if (!VALUE.test(value)) return { fault: 'a control character in a header value' };
     raw.push(name, value);
@@ -81,6 +85,10 @@ export function readFields(text: string, at: number, raw: string[]): ResponseFau
   }
   return null;
 }
+
+/** llhttp, among others, does not know a coding with a tab behind it, and reads on until the connection ends. */
+const isHiddenCoding = (name: string, blanks: string): boolean =>
+  blanks.includes('\t') && name.toLowerCase() === 'transfer-encoding';
 
 const isBlank = (code: number): boolean => code === SP || code === HTAB;
 
