@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import { parseHost } from '../contract/hostname.ts';
 import { AddressRanges } from './address-ranges.ts';
 import type { Sifted } from './headers.ts';
@@ -38,18 +38,24 @@ export function peerOf(remoteAddress: string | undefined, isLocal: boolean, peer
  * stands the operator, and whatever address the operator's own proxy names.
  */
 export function clientAddress(lines: Sifted, peer: Peer, peers: TrustedPeers): string | null {
-  if (peer.address === null || !peer.trusted) return peer.address;
+  if (peer.address === null || !peer.trusted || !claimsAny(lines)) return peer.address;
   return believedChain(lines, peers)[0] ?? peer.address;
 }
 
 /** Adds the lines that tell the agent who is calling and how. `lines.kept` must have been sifted already. */
 export function addForwarding(into: string[], lines: Sifted, peer: Peer, peers: TrustedPeers, host: string): void {
-  const chain = peer.trusted ? believedChain(lines, peers) : [];
+  if (!peer.trusted || !claimsAny(lines)) {
+    const address = peer.address ?? 'unknown';
+    const forwarded = `for=${node(address)};host="${host}";proto=http`;
+    into.push('X-Forwarded-For', address, 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host', host, 'Forwarded', forwarded);
+    return;
+  }
+  const chain = believedChain(lines, peers);
   if (peer.address !== null || chain.length === 0) chain.push(peer.address ?? 'unknown');
   const claimedProto = lines.forwardedProto?.toLowerCase();
-  const proto = peer.trusted && (claimedProto === 'https' || claimedProto === 'http') ? claimedProto : 'http';
+  const proto = claimedProto === 'https' || claimedProto === 'http' ? claimedProto : 'http';
   const claimedHost = lines.forwardedHost;
-  const shownHost = peer.trusted && claimedHost !== null && parseHost(claimedHost) !== null ? claimedHost : host;
+  const shownHost = claimedHost !== null && parseHost(claimedHost) !== null ? claimedHost : host;
   const forwarded = chain.map((address, at) =>
     at === 0 ? `for=${node(address)};host="${shownHost}";proto=${proto}` : `for=${node(address)}`,
   );
@@ -64,6 +70,9 @@ export function addForwarding(into: string[], lines: Sifted, peer: Peer, peers: 
     forwarded.join(', '),
   );
 }
+
+const claimsAny = (lines: Sifted): boolean =>
+  lines.forwardedFor !== null || lines.cloudflareClient !== null || lines.forwardedProto !== null || lines.forwardedHost !== null;
 
 /**
  * The addresses a trusted proxy may speak for, client first. Read from the right: each trusted proxy vouches for the entry
@@ -86,7 +95,8 @@ const withoutPort = (entry: string): string =>
   /^\[([0-9a-f:.]+)\](?::\d+)?$/i.exec(entry)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(entry)?.[1] ?? entry;
 
 /** RFC 7239 section 6: IPv6 stands in brackets, and then in quotes. */
-const node = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address);
+/** An address as RFC 7239 section 6 writes it. Only IPv6 has colons. */
+const node = (address: string): string => (address.includes(':') ? `"[${address}]"` : address);
 
 /** Kept when a trusted proxy sent one that is safe in a log line and a header; else null: make one. */
 export function believedRequestId(claimed: string | null, peer: Peer): string | null {

@@ -31,7 +31,34 @@ export class Sifted {
 }
 
 type Note = 'drop' | Exclude<keyof Sifted, 'kept' | 'connection' | 'bytes'> | 'connection' | 'identity';
-type Fields = ReadonlyMap<string, Note>;
+/** What becomes of a field, by its name. */
+export class Fields {
+  private readonly notes: ReadonlyMap<string, Note>;
+  private readonly unlisted: (lower: string, fields: Fields) => Note | 'keep';
+  /** Names as they were spelled: messages use the same few thousands of times a second. */
+  private readonly spelled = new Map<string, Note | 'keep'>();
+
+  constructor(notes: readonly (readonly [string, Note])[], unlisted: (lower: string, fields: Fields) => Note | 'keep') {
+    this.notes = new Map(notes);
+    this.unlisted = unlisted;
+  }
+
+  noteOf(name: string): Note | 'keep' {
+    const known = this.spelled.get(name);
+    if (known !== undefined) return known;
+    const note = this.noteOfLower(name.toLowerCase());
+    if (this.spelled.size < SPELLED_MAX && name.length <= SPELLED_CHARS_MAX) this.spelled.set(name, note);
+    return note;
+  }
+
+  noteOfLower(lower: string): Note | 'keep' {
+    return this.notes.get(lower) ?? this.unlisted(lower, this);
+  }
+}
+
+/** Who sends ever new names makes no more than these be remembered. */
+const SPELLED_MAX = 1000;
+const SPELLED_CHARS_MAX = 64;
 
 // Framing is never passed on; it is made anew from what was parsed (RFC 9112 section 6.3), so that no two parties can
 // disagree on where a message ends.
@@ -48,21 +75,24 @@ const HOP_BY_HOP: readonly (readonly [string, Note])[] = [
 ];
 
 /** Lines of a request that are noted or dropped. `identity`: passed on only from a trusted proxy. */
-export const REQUEST_FIELDS: Fields = new Map<string, Note>([
-  ...HOP_BY_HOP,
-  ['host', 'host'],
-  ['expect', 'expect'],
-  ['forwarded', 'drop'],
-  ['x-forwarded-for', 'forwardedFor'],
-  ['x-forwarded-proto', 'forwardedProto'],
-  ['x-forwarded-host', 'forwardedHost'],
-  ['cf-connecting-ip', 'cloudflareClient'],
-  ['user-agent', 'userAgent'],
-  ['x-real-ip', 'identity'],
-  ['true-client-ip', 'identity'],
-]);
+export const REQUEST_FIELDS = new Fields(
+  [
+    ...HOP_BY_HOP,
+    ['host', 'host'],
+    ['expect', 'expect'],
+    ['forwarded', 'drop'],
+    ['x-forwarded-for', 'forwardedFor'],
+    ['x-forwarded-proto', 'forwardedProto'],
+    ['x-forwarded-host', 'forwardedHost'],
+    ['cf-connecting-ip', 'cloudflareClient'],
+    ['user-agent', 'userAgent'],
+    ['x-real-ip', 'identity'],
+    ['true-client-ip', 'identity'],
+  ],
+  unlistedInRequest,
+);
 
-export const RESPONSE_FIELDS: Fields = new Map<string, Note>(HOP_BY_HOP);
+export const RESPONSE_FIELDS = new Fields(HOP_BY_HOP, unlistedInResponse);
 
 /** Splits the lines of one message. `trusted`: the sender's word on who is calling counts. */
 export function sift(raw: readonly string[], fields: Fields, trusted: boolean): Sifted {
@@ -72,9 +102,8 @@ export function sift(raw: readonly string[], fields: Fields, trusted: boolean): 
     const name = raw[at] ?? '';
     const value = raw[at + 1] ?? '';
     sifted.bytes += name.length + value.length + 4;
-    const lower = name.toLowerCase();
-    const note = fields.get(lower) ?? unlistedNote(lower, fields);
-    if (note === undefined || (note === 'identity' && trusted)) {
+    const note = fields.noteOf(name);
+    if (note === 'keep' || (note === 'identity' && trusted)) {
       sifted.kept.push(name, value);
     } else if (note === 'connection') {
       connection = connection === null ? value : `${connection},${value}`;
@@ -89,16 +118,19 @@ export function sift(raw: readonly string[], fields: Fields, trusted: boolean): 
 }
 
 /** Families of names, and the spelling with underscores that CGI-like agents cannot tell from the real one. */
-function unlistedNote(lower: string, fields: Fields): Note | undefined {
-  if (lower.startsWith('proxy-')) return 'drop';
-  if (fields !== REQUEST_FIELDS) return undefined;
+function unlistedInRequest(lower: string, fields: Fields): Note | 'keep' {
   if (lower.startsWith('x-forwarded-') || lower.startsWith('cf-')) return 'identity';
-  if (!lower.includes('_')) return undefined;
-  const twin = lower.replaceAll('_', '-');
-  return fields.has(twin) || unlistedNote(twin, fields) !== undefined ? 'drop' : undefined;
+  if (lower.includes('_') && fields.noteOfLower(lower.replaceAll('_', '-')) !== 'keep') return 'drop';
+  return unlistedInResponse(lower);
+}
+
+function unlistedInResponse(lower: string): Note | 'keep' {
+  return lower.startsWith('proxy-') ? 'drop' : 'keep';
 }
 
 function dropNominated(sifted: Sifted, connection: string): void {
+  // Nearly every answer says this, and it names no line.
+  if (connection === 'keep-alive') return;
   const options = listOf(connection);
   sifted.connection = options;
   if (options.every((option) => option === 'keep-alive' || option === 'close' || option === 'upgrade')) return;

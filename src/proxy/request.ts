@@ -75,12 +75,9 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     this.connection = connection;
     this.request = request;
     this.upgrade = upgrade;
-    this.answer = new Answer(front, connection, response);
+    this.answer = new Answer(front, connection, response, () => this.finish());
     this.startedAt = this.answer.progressAt;
     this.forwardedAt = this.startedAt;
-    response.on('finish', () => {
-      this.finish();
-    });
   }
 
   start(): void {

@@ -13,6 +13,7 @@ import { after, type Instant, type Millis } from '../std/time.ts';
 import { peerOf, TrustedPeers } from './client-address.ts';
 import { ClientConnection } from './connection.ts';
 import { Figures } from './figures.ts';
+import { FrontRequest } from './front-request.ts';
 import type { Front } from './front.ts';
 import { IgnoreBook } from './ignore.ts';
 import { wantsWebSocket } from './head.ts';
@@ -177,6 +178,7 @@ export class PublicServer implements Front {
 
   private makeServer(isLocal: boolean): Server {
     const server = createServer({
+      IncomingMessage: FrontRequest,
       headersTimeout: HEAD_TIMEOUT_MS,
       // Long honest uploads exist; limits.body_idle watches for pauses instead.
       requestTimeout: 0,

@@ -194,6 +194,7 @@ describe('times', () => {
       { clock } as unknown as Front,
       { socket } as unknown as ClientConnection,
       response as unknown as ServerResponse,
+      () => undefined,
     );
     const limit = millisOf(10_000);
     expect(answer.isStalled(instantOf(0), limit)).toBe(false);

@@ -171,7 +171,7 @@ export class AgentConnection implements ResponseEvents {
   private readonly nextBuffer = (): Buffer => {
     // Asked after each read, so the last one has filled what was leased.
     this.lease?.readDone();
-    this.lease = !this.isPaused && this.parser.bodyLeft >= LEASE_FROM_BYTES ? this.buffers.lease() : null;
+    this.lease = this.parser.bodyLeft >= LEASE_FROM_BYTES ? this.buffers.lease() : null;
     return this.lease?.buffer ?? this.buffers.shared;
   };
 
@@ -223,6 +223,8 @@ export class AgentConnection implements ResponseEvents {
   };
 
   private readonly onClose = (): void => {
+    this.lease?.readDone();
+    this.lease = null;
     this.lose(this.cause?.message ?? 'the connection was closed');
     this.gone(this);
   };

@@ -7,6 +7,8 @@ const SHARED_BYTES = 64 * 1024;
 const LEASED_BYTES = 256 * 1024;
 /** Leased buffers kept for the next one: 4 MiB in all. */
 const FREE_MAX = 16;
+/** Leased at a time to be read into: 16 MiB in all, however many slow clients there are. What is over reads less at once. */
+const READ_MAX = 64;
 
 /** A large buffer, one read at a time. It is free again once everything that was cut from it has been written. */
 export class Lease {
@@ -30,9 +32,10 @@ export class Lease {
     this.freeIfDone();
   };
 
-  /** Nothing more is read into it. */
+  /** Nothing more is read into it. Told once. */
   readDone(): void {
     this.isRead = true;
+    this.buffers.read -= 1;
     this.freeIfDone();
   }
 
@@ -43,9 +46,14 @@ export class Lease {
 
 export class ReadBuffers {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+  /** Leases that are read into. */
+  read = 0;
   private readonly free: Buffer[] = [];
 
-  lease(): Lease {
+  /** Null: there are too many. */
+  lease(): Lease | null {
+    if (this.read >= READ_MAX) return null;
+    this.read += 1;
     return new Lease(this, this.free.pop() ?? Buffer.allocUnsafeSlow(LEASED_BYTES));
   }
 
