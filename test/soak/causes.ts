@@ -21,7 +21,8 @@ const MARGIN_MS = 150;
 /** What breaking off looks like to a client; wrong bytes, silence and other answers have no excuse. */
 export const CUT = /^(?:502|cut|no answer)/;
 const EXCUSED: Readonly<Record<Trouble, RegExp>> = {
-  'agent killed': CUT,
+  // A start that it dies in has failed, and those who waited for it are told so.
+  'agent killed': /^(?:502|cut|no answer|503: (?:\{"status".*)?$)/,
   // What is open goes on; who comes while it drains is told that it is on its way to sleep. HEAD has no body to say so.
   'agent told to sleep': /^503: (?:\{"status":"(?:draining|stopping)".*)?$/,
   'agent forced to sleep': /^(?:502|cut|no answer|503: (?:\{"status":"stopping".*)?$)/,

@@ -180,7 +180,7 @@ async function webSocket(clients: Clients, random: Prng): Promise<Visited> {
   if (isOpen(socket)) {
     const closed = something();
     socket.close(1000);
-    await Promise.race([closed, pause(5000)]);
+    await Promise.race([closed, pause(PATIENCE_MS)]);
     if (socket.readyState !== WebSocket.CLOSED) wrong ??= 'a closed WebSocket stays open';
   }
   return { agent: 'hello', wrong, cause: null };
