@@ -31,8 +31,11 @@ export const valuesOf = (request: WireRequest | undefined, name: string): string
 /** One line for one request: `POST /a 5`, the number being the bytes of its body. */
 export const inShort = ({ method, target, body }: WireRequest): string => `${method} ${target} ${body.length}`;
 
-/** Reads the bytes that one connection has carried to an agent, which is latin1 text. Throws at the first that is amiss. */
-export function readWire(bytes: string): Wire {
+/**
+ * Reads the bytes that one connection has carried to an agent, which is latin1 text. Throws at the first that is amiss.
+ * `switches`: the agent agrees to upgrades, so what is behind one is left over.
+ */
+export function readWire(bytes: string, switches = true): Wire {
   const requests: WireRequest[] = [];
   let left = bytes;
   while (left !== '') {
@@ -40,7 +43,7 @@ export function readWire(bytes: string): Wire {
     if (read === null) break;
     requests.push(read.request);
     left = left.slice(read.length);
-    if (read.request.isUpgrade) break;
+    if (read.request.isUpgrade && switches) break;
   }
   return { requests, left };
 }
@@ -56,6 +59,11 @@ function readRequest(bytes: string): { readonly request: WireRequest; readonly l
   const lines = fields.map(readField);
   const all = (name: string): string[] => lines.filter(([known]) => known.toLowerCase() === name).map(([, value]) => value);
   if (all('host').length !== 1) amiss('one Host', start);
+  // An agent that speaks CGI cannot tell them from the real ones.
+  const twin = lines.find(
+    ([name]) => /^(?:host|content_length|transfer_encoding|x_forwarded_.*)$/i.test(name) && name.includes('_'),
+  );
+  if (twin !== undefined) amiss('a line without a double meaning', twin[0]);
   const [length, ...moreLengths] = all('content-length');
   const [coding, ...moreCodings] = all('transfer-encoding');
   if (moreLengths.length + moreCodings.length > 0) amiss('one framing', start);
@@ -121,13 +129,13 @@ function amiss(wanted: string, found: string): never {
  * A backend that answers each request once it is whole, in order, until there is an upgrade. At bytes that are no request it
  * hangs up: whoever reads the wire afterwards is told what was amiss.
  */
-export function answeringWhole(answer: (request: WireRequest) => string): (connection: RawConnection) => void {
+export function answeringWhole(answer: (request: WireRequest) => string, switches = true): (connection: RawConnection) => void {
   return (connection) => {
     let answered = 0;
     connection.socket.on('data', () => {
       let requests: readonly WireRequest[] = [];
       try {
-        ({ requests } = readWire(connection.received));
+        ({ requests } = readWire(connection.received, switches));
       } catch {
         connection.socket.destroy();
       }
