@@ -5,7 +5,7 @@ import type { Peer } from './peers.ts';
 import type { Section, Verdict } from './report.ts';
 import type { Row } from './rows.ts';
 import type { Steady } from './steady.ts';
-import { type Lengths, startPeer } from './throughput.ts';
+import { type Lengths, secondsFor, startPeer } from './throughput.ts';
 
 /** What a proxy adds to the time of a request at a rate that all of them can bear, beside a direct connection to the origin. */
 const REQUESTS_PER_SECOND = 1000;
@@ -24,6 +24,8 @@ export async function measureLatency(small: Row, peers: readonly Peer[], directo
   const port = await freePort();
   const origin = await Running.start('the origin', small.origin(mkdtempSync(join(directory, 'origin-')), port), LOAD_CORE);
   const ports = new Map([[DIRECT, port]]);
+  // What everything is held against is measured as often and as long as those whom the goals name.
+  const turns = { ...lengths, goalsName: (name: string) => name === DIRECT || lengths.goalsName(name) };
   const servers: Running[] = [origin];
   try {
     for (const peer of peers) {
@@ -33,8 +35,8 @@ export async function measureLatency(small: Row, peers: readonly Peer[], directo
     }
     for (let round = 0; round < lengths.rounds; round += 1) {
       for (const [name, at] of ports) {
-        if (faults.has(name) || (round > 0 && name !== DIRECT && !lengths.goalsName(name))) continue;
-        const command = [process.execPath, PROGRAM, `${at}`, `${REQUESTS_PER_SECOND}`, `${lengths.seconds}`];
+        if (faults.has(name) || (round > 0 && !turns.goalsName(name))) continue;
+        const command = [process.execPath, PROGRAM, `${at}`, `${REQUESTS_PER_SECOND}`, `${secondsFor(name, turns)}`];
         try {
           const run = JSON.parse(await output(onCore(LOAD_CORE, command))) as Steady;
           runs.set(name, [...(runs.get(name) ?? []), run]);

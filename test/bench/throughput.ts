@@ -14,9 +14,12 @@ export interface Lengths {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
-  /** Those that no goal names are only there to compare with, and are measured once. */
+  /** Those that no goal names are only there to compare with, and are measured once, for half as long. */
   readonly goalsName: (peer: string) => boolean;
 }
+
+export const secondsFor = (peer: string, { seconds, goalsName }: Lengths): number =>
+  goalsName(peer) ? seconds : Math.max(1, Math.round(seconds / 2));
 
 export interface RowResult {
   readonly runs: ReadonlyMap<string, readonly Figures[]>;
@@ -51,7 +54,7 @@ export async function measureRow(row: Row, peers: readonly Peer[], directory: st
       for (const [name, server] of servers) {
         if (faults.has(name) || (round > 0 && !lengths.goalsName(name))) continue;
         try {
-          const figures = await load(server, row.load, lengths.seconds);
+          const figures = await load(server, row.load, secondsFor(name, lengths));
           runs.set(name, [...(runs.get(name) ?? []), figures]);
           if (figures.errors > 0) faults.set(name, `${figures.errors} requests failed`);
         } catch (error) {

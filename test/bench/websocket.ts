@@ -6,7 +6,7 @@ import type { Peer } from './peers.ts';
 import type { Section, Verdict } from './report.ts';
 import { ORIGIN } from './rows.ts';
 import type { Echoes } from './sockets.ts';
-import { type Lengths, startPeer } from './throughput.ts';
+import { type Lengths, secondsFor, startPeer } from './throughput.ts';
 
 /**
  * WebSockets: what an echoed message of 64 bytes costs the proxy, and how much memory a connection takes of which nothing is
@@ -28,7 +28,7 @@ async function takeTurns(
   peers: readonly Peer[],
   directory: string,
   lengths: Lengths,
-  once: (server: Running) => Promise<number>,
+  once: (server: Running, peer: string) => Promise<number>,
 ): Promise<{ readonly runs: Runs; readonly faults: ReadonlyMap<string, string> }> {
   const runs = new Map<string, number[]>();
   const faults = new Map<string, string>();
@@ -41,7 +41,7 @@ async function takeTurns(
         running.push(await Running.start('the origin', { command: [process.execPath, ORIGIN, `${port}`], port }, LOAD_CORE));
         const server = await startPeer(peer, mkdtempSync(join(directory, 'sockets-')), port, false);
         running.push(server);
-        runs.set(peer.name, [...(runs.get(peer.name) ?? []), await once(server)]);
+        runs.set(peer.name, [...(runs.get(peer.name) ?? []), await once(server, peer.name)]);
       } catch (error) {
         faults.set(peer.name, (error as Error).message);
       } finally {
@@ -115,8 +115,8 @@ function section(
 const tunnels = (peers: readonly Peer[]): readonly Peer[] => peers.filter((peer) => peer.tunnels);
 
 export async function measureEchoes(peers: readonly Peer[], directory: string, lengths: Lengths): Promise<Section> {
-  const once = async (server: Running): Promise<number> => {
-    const command = [process.execPath, PROGRAM, `${server.port}`, `${SOCKETS}`, `${lengths.seconds}`, `${server.pid}`];
+  const once = async (server: Running, peer: string): Promise<number> => {
+    const command = [process.execPath, PROGRAM, `${server.port}`, `${SOCKETS}`, `${secondsFor(peer, lengths)}`, `${server.pid}`];
     return (JSON.parse(await output(onCore(LOAD_CORE, command))) as Echoes).cpuMicrosPerMessage;
   };
   const goal = { text: '<= 1.25 x nginx', atMost: 1.25 };

@@ -3,6 +3,8 @@ import { HOST } from './peers.ts';
 
 /** Load by wrk, from its own core over 50 connections that are kept, and what it cost the proxy. */
 const CONNECTIONS = 50;
+/** Slow is seen in the percentiles; what has not come by then has failed. */
+const TIMEOUT_SECONDS = 10;
 
 export interface Figures {
   readonly requestsPerSecond: number;
@@ -25,7 +27,17 @@ export interface Load {
 export async function load(server: Running, { path, headers, script }: Load, seconds: number): Promise<Figures> {
   const lines = Object.entries({ Host: HOST, ...headers }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const scripted = script === undefined ? [] : ['-s', script];
-  const wrk = ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', ...lines, ...scripted];
+  const wrk = [
+    'wrk',
+    '-t1',
+    `-c${CONNECTIONS}`,
+    `-d${seconds}s`,
+    '--latency',
+    '--timeout',
+    `${TIMEOUT_SECONDS}s`,
+    ...lines,
+    ...scripted,
+  ];
   const before = cpuSeconds(family(server.pid));
   const began = performance.now();
   const text = await output(onCore(LOAD_CORE, [...wrk, `http://127.0.0.1:${server.port}${path}`]));
