@@ -61,7 +61,10 @@ export async function withstandSmuggling(open: OpenFront): Promise<SmugglingFigu
         marks[lane]!.push({ name: payload.name, from: backend.requests.length, malformedFrom: backend.malformed.length });
         const failure = await play(payload, front.address, lane).catch((error: unknown) => String(error));
         if (failure !== null) poisoned.push(`${manner}: ${payload.name}: ${failure}`);
-        if (front.ended() !== null) crashes.push(`${manner}: ${payload.name}: ${front.ended()}`);
+        const ended = front.ended();
+        // It stays what it is: the first payload is the one to look at.
+        if (ended !== null && !crashes.some((crash) => crash.startsWith(manner)))
+          crashes.push(`${manner}: ${payload.name}: ${ended}`);
       }
     };
     await Promise.all(backends.map((_, lane) => work(lane)));
