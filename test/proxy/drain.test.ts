@@ -121,6 +121,21 @@ test('K: WebSockets are closed with 1001 at once', async () => {
   expect(bench.agent.open).toBe(0);
 });
 
+test('K: an upgrade that is agreed to during the shutdown is told so at once, with a Close 1001', async () => {
+  bench = await Bench.open({ script: silent });
+  const client = await bench.client();
+  client.send('GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const agent = await bench.backend.connection(0);
+  await agent.until('\r\n\r\n');
+  const drained = bench.server.drain(millisOf(30_000));
+  agent.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const answer = await client.untilClosed();
+  expect(statusOf(answer)).toBe(101);
+  expect(answer.endsWith('\r\n\r\n\x88\x02\x03\xe9')).toBe(true);
+  await drained;
+  expect(bench.agent.open).toBe(0);
+});
+
 test('K: what is not done within the time is cut', async () => {
   const { client, agent } = await inFlight();
   const drained = bench.server.drain(millisOf(5_000));

@@ -142,6 +142,29 @@ describe('a 101 that is none', () => {
   });
 });
 
+test('Envoy CVE-2024-23326: a refusal of 24 MiB goes at the pace of its client, whole, and then the connection ends', async () => {
+  const size = 24 * 1024 * 1024;
+  bench = await Bench.open({
+    script: ({ socket }) =>
+      void socket.once('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+        const piece = Buffer.alloc(1024 * 1024, 'x');
+        for (let sent = 0; sent < size; sent += piece.length) socket.write(piece);
+      }),
+  });
+  const client = await bench.client();
+  client.socket.pause();
+  client.send(UPGRADE + HELLO);
+  const agent = await bench.backend.connection(0);
+  await agent.until('\r\n\r\n');
+  expect(await settled(() => agent.socket.writableLength)).toBeGreaterThan(size / 4);
+  client.socket.resume();
+  const answer = await client.untilClosed();
+  expect([statusOf(answer), values(answer, 'connection')]).toEqual([200, ['close']]);
+  expect(client.bytes - answer.indexOf('\r\n\r\n') - 4).toBe(size);
+  expect([bench.agent.upgraded, bench.backend.received.includes(HELLO)]).toEqual([0, false]);
+});
+
 describe('clients that do not wait', () => {
   test('@fastify/http-proxy CVE-2026-130647: a thousand upgrades in one packet are one, and the rest waits like any bytes', async () => {
     bench = await Bench.open({ script: silent });
@@ -164,7 +187,8 @@ describe('clients that do not wait', () => {
     agent.received = '';
     agent.bytes = 0;
     const size = 32 * 1024 * 1024;
-    client.socket.write(Buffer.alloc(size, 'x'));
+    const piece = Buffer.alloc(1024 * 1024, 'x');
+    for (let sent = 0; sent < size; sent += piece.length) client.socket.write(piece);
     // The kernels' buffers are not ours to limit.
     expect(await settled(() => client.socket.writableLength)).toBeGreaterThan(size / 2);
     expect(agent.bytes).toBe(0);
