@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Suites, told apart by what a machine must have: `unit` needs Node and nothing else, `blackbox` starts the real
- * daemon and needs time, `world` needs apt's memcached, `browser` its Chromium too, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), and `two-nodes` a second
- * engine in it. `npm test` runs them all and counts (tools/test.ts).
+ * daemon and needs time, `world` needs apt's memcached, `browser` its Chromium too, `prometheus` needs apt's Prometheus, `swarm` needs the lab (test/lab), `stack` too for what is deployed
+ * there as the guide says, and `two-nodes` a second engine in it. `npm test` runs them all and counts (tools/test.ts).
  */
 export default defineConfig({
   test: {
@@ -29,7 +29,9 @@ export default defineConfig({
           name: 'unit',
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['blackbox', 'world', 'browser', 'prometheus', 'swarm', 'two-nodes'].map((suite) => `test/${suite}/**`),
+          exclude: ['blackbox', 'world', 'browser', 'prometheus', 'swarm', 'stack', 'two-nodes'].map(
+            (suite) => `test/${suite}/**`,
+          ),
         },
       },
       {
@@ -39,8 +41,8 @@ export default defineConfig({
           name: 'blackbox',
           include: ['test/blackbox/**/*.test.ts'],
           maxWorkers: 3,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {
@@ -50,7 +52,7 @@ export default defineConfig({
           name: 'world',
           include: ['test/world/**/*.test.ts'],
           maxWorkers: 3,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           globalSetup: ['test/world/install.ts'],
           hookTimeout: 300_000,
         },
@@ -62,7 +64,7 @@ export default defineConfig({
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           maxWorkers: 3,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           globalSetup: ['test/browser/install.ts'],
           hookTimeout: 300_000,
         },
@@ -73,7 +75,7 @@ export default defineConfig({
           name: 'prometheus',
           include: ['test/prometheus/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 60_000,
+          testTimeout: 300_000,
           globalSetup: ['test/prometheus/install.ts'],
           hookTimeout: 300_000,
         },
@@ -85,8 +87,19 @@ export default defineConfig({
           name: 'swarm',
           include: ['test/swarm/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        // Stacks of the same names and ports, with images that take a minute to build.
+        test: {
+          name: 'stack',
+          include: ['test/stack/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
         },
       },
       {
@@ -95,10 +108,10 @@ export default defineConfig({
           name: 'two-nodes',
           include: ['test/two-nodes/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           globalSetup: ['test/two-nodes/join.ts'],
           env: { REVEILLE_TEST_AGENTS_ON: 'two' },
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -9,21 +9,20 @@ import { type Count, type Report, count } from './test-count.ts';
  * silence: what did not run, and what still runs when all is over, counts as failed.
  *
  * Suites that mostly wait share the time: the lanes of a stage run beside each other, the suites of a lane one after another.
- * `unit`, which computes, has the machine to itself; so has `two-nodes` in the end, since the Swarm's lane is the longer one
- * and managers that hear nothing of each other for seconds elect another.
+ * `unit`, which computes, has the machine to itself. Two lanes wait for a Swarm, each for one of its own, and the third takes
+ * what CPU they leave: managers that hear nothing of each other for seconds elect another, and nothing in the third minds.
  */
-const STAGES = [
-  [['unit']],
-  [
-    ['swarm', 'two-nodes'],
-    ['blackbox', 'browser', 'prometheus', 'world'],
-  ],
-] as const;
+const STAGES = [[['unit']], [['swarm'], ['stack', 'two-nodes'], ['blackbox', 'prometheus', 'browser', 'world']]] as const;
 type Suite = (typeof STAGES)[number][number][number];
 const SUITES: readonly Suite[] = STAGES.flat(2);
 /** What a suite is run by, where vitest alone will not do. */
 const LAB = ['node', 'test/lab/run.ts', '--'] as const;
-const WRAPPERS: Readonly<Partial<Record<Suite, readonly string[]>>> = { swarm: LAB, 'two-nodes': LAB };
+const YIELDING = ['nice', '-n', '10'] as const;
+const WRAPPERS: Readonly<Record<Suite, readonly string[]>> = {
+  unit: [],
+  ...{ swarm: LAB, stack: LAB, 'two-nodes': LAB },
+  ...{ blackbox: YIELDING, prometheus: YIELDING, browser: YIELDING, world: YIELDING },
+};
 const RESULTS = '.test-results';
 
 /** Test files lie in test/<suite>/; those in any other folder are of the suite `unit`. */
@@ -49,10 +48,10 @@ async function run(suite: Suite, mark: string, alone: boolean): Promise<Count> {
   ];
   const exitCode = await new Promise<number | null>((resolved, rejected) => {
     const wrapper = WRAPPERS[suite];
-    const [program = '', ...args] = [...(wrapper ?? []), ...vitest];
-    // The channel closes when this process ends, in whatever way, and what wraps the suite ends then too. Vitest gets none:
-    // it would take itself for one of its own workers.
-    const channel = wrapper === undefined ? 'ignore' : 'ipc';
+    const [program = '', ...args] = [...wrapper, ...vitest];
+    // The channel closes when this process ends, in whatever way, and the lab ends then too. Vitest gets none: it would take
+    // itself for one of its own workers.
+    const channel = wrapper === LAB ? 'ipc' : 'ignore';
     const output = alone ? 'inherit' : 'pipe';
     const child = spawn(program, args, { stdio: ['ignore', output, output, channel], env: marked(mark) });
     const written: Buffer[] = [];

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { searchPath } from './packages.ts';
+import { lock, searchPath } from './packages.ts';
 import { runProgram } from './run-program.ts';
 
 /**
@@ -23,6 +23,7 @@ const CACHE = join(REPOSITORY, 'node_modules/.cache/reveille-lab');
 const SUITE = 'bookworm';
 const FALLBACK_MIRROR = 'http://deb.debian.org/debian/';
 const KEPT_MS = 3_600_000;
+const LOCK_WAIT_S = 600;
 const CA_IN_IMAGE = '/etc/ssl/certs/ca-certificates.crt';
 
 export async function npmRegistry(): Promise<Registry> {
@@ -50,7 +51,20 @@ export async function baseImageRoot(registry: Registry, scratch: string, signal:
   const file = join(CACHE, `base-${key.digest('hex').slice(0, 16)}.tar`);
   if (existsSync(file)) return file;
   mkdirSync(CACHE, { recursive: true });
-  // Neither what another run is making at this moment, nor what it is about to read.
+  // Several suites want a lab, and begin at the same time.
+  const release = await lock(`${CACHE}.lock`, LOCK_WAIT_S);
+  try {
+    if (existsSync(file)) return file;
+    const facts = { NODE: node, NPM: npm, NPMRC: npmrc, CA_FILE: registry.caFile ?? '', CA_IN_IMAGE };
+    await make(file, facts, scratch, signal);
+  } finally {
+    release();
+  }
+  return file;
+}
+
+async function make(file: string, facts: Readonly<Record<string, string>>, scratch: string, signal: AbortSignal): Promise<void> {
+  // Not what another run is about to read.
   for (const old of readdirSync(CACHE).map((name) => join(CACHE, name))) {
     if (Date.now() - statSync(old).mtimeMs > KEPT_MS) rmSync(old, { force: true });
   }
@@ -60,15 +74,13 @@ export async function baseImageRoot(registry: Registry, scratch: string, signal:
   const spaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const root = join(scratch, 'base');
   mkdirSync(root);
-  const facts = { ROOT: root, SUITE, MIRROR: await debianMirror(), NODE: node, NPM: npm, NPMRC: npmrc, OUT: unfinished };
-  const env = { ...process.env, ...facts, CA_FILE: registry.caFile ?? '', CA_IN_IMAGE, PATH: searchPath(), LC_ALL: 'C' };
+  const more = { ROOT: root, SUITE, MIRROR: await debianMirror(), OUT: unfinished, PATH: searchPath(), LC_ALL: 'C' };
   try {
-    await runProgram([...spaces, 'sh', '-euc', SCRIPT], { env, signal });
+    await runProgram([...spaces, 'sh', '-euc', SCRIPT], { env: { ...process.env, ...facts, ...more }, signal });
     renameSync(unfinished, file);
   } finally {
     rmSync(unfinished, { force: true });
   }
-  return file;
 }
 
 // In memory while it is made, which halves the time. 1000 is the number of the user `node` in the official image. Of

@@ -14,7 +14,7 @@ const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 /** Debian asks this program before it starts the service of a package; 101 means no (invoke-rc.d(8)). */
 const POLICY = '/usr/sbin/policy-rc.d';
 /** Longer than an installation takes. */
-const LOCK_WAIT_S = 240;
+const LOCK_WAIT_S = 600;
 const OURS = '#!/bin/sh\n# Stands here only while the tests of Reveille install a package; may be removed.\nexit 101\n';
 
 /** The search path, with the places of programs that only root needs. */
@@ -43,7 +43,7 @@ export async function installPackages(packages: readonly string[]): Promise<void
   console.log(
     `installing ${packages.join(', ')} from the packages of this system, without starting anything; REVEILLE_TEST_INSTALL=0 forbids it`,
   );
-  const release = await lock();
+  const release = await lock(join(tmpdir(), 'reveille-test-install.lock'), LOCK_WAIT_S);
   try {
     await withoutServices(async () => {
       await apt(['update']);
@@ -56,20 +56,13 @@ export async function installPackages(packages: readonly string[]): Promise<void
 
 /**
  * One at a time on this machine: suites run beside each other, apt does not, and the policy below is one file for all. The lock
- * goes with the process, so one that is killed leaves nothing to clean up (flock(1)).
+ * goes with the process, so one that is killed leaves nothing to clean up (flock(1)). Resolves to what gives it back.
  */
-async function lock(): Promise<() => void> {
-  const command = [
-    '--wait',
-    String(LOCK_WAIT_S),
-    join(tmpdir(), 'reveille-test-install.lock'),
-    'sh',
-    '-c',
-    'echo held; exec cat',
-  ];
+export async function lock(file: string, waitSeconds: number): Promise<() => void> {
+  const command = ['--wait', String(waitSeconds), file, 'sh', '-c', 'echo held; exec cat'];
   const holder = spawn('flock', command, { stdio: ['pipe', 'pipe', 'inherit'] });
   const held = await Promise.race([once(holder.stdout, 'data').then(() => true), once(holder, 'exit').then(() => false)]);
-  if (!held) throw new Error(`another installation has not ended within ${LOCK_WAIT_S} s`);
+  if (!held) throw new Error(`another run has not given ${file} back within ${waitSeconds} s`);
   return () => holder.stdin.end();
 }
 

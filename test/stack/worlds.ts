@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
-import type { SwarmView } from '../../../agents/world/views.ts';
-import { readText } from '../../house/tree.ts';
-import { docker } from '../../lab/engine.ts';
-import { lab } from '../../lab/lab.ts';
-import type { Reply } from '../../support/call.ts';
+import type { SwarmView } from '../../agents/world/views.ts';
+import { readText } from '../house/tree.ts';
+import { docker } from '../lab/engine.ts';
+import { lab } from '../lab/lab.ts';
+import type { Reply } from '../support/call.ts';
 import { type Deployed, PORT, until } from './deployed.ts';
 
 /** One deployment of world.yml, called by its hostname through the daemon, as anybody would. */
@@ -86,7 +86,7 @@ export class WorldStack {
   }
 }
 
-const CHECKOUT = resolve(import.meta.dirname, '../../..');
+const CHECKOUT = resolve(import.meta.dirname, '../..');
 
 /** The stack files in a directory of their own, changed as docs/deploy-swarm.md says for two worlds behind one daemon. */
 export function filesForTwoWorlds(scratch: string): string {

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
 import { runProgram } from '../lab/run-program.ts';
-import { Callers, unfinished } from './stack/callers.ts';
-import { ADMIN_PORT, Deployed, type DockerEvent, PORT, until } from './stack/deployed.ts';
-import { type Adaptation, Operator } from './stack/operator.ts';
-import { commandBlock, commandBlocks } from './stack/page.ts';
+import { Callers, unfinished } from './callers.ts';
+import { ADMIN_PORT, Deployed, type DockerEvent, PORT, until } from './deployed.ts';
+import { type Adaptation, Operator } from './operator.ts';
+import { commandBlock, commandBlocks } from './page.ts';
 
 /**
  * The project's own images and stack, deployed by typing what README.md says and nothing else, and then used as its users do:
@@ -85,7 +85,7 @@ beforeAll(async () => {
   await operator.type(README[0] ?? '', [inSwarm, build]);
   // "Once the daemon is up": what a caller meets who does not wait for that is in another test.
   await until('the daemon is up', async () => ((await stack.fromOverlay('/readyz')).status === 200 ? true : null));
-}, 400_000);
+});
 
 afterAll(async () => {
   await stack.close();

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { docker } from '../../lab/engine.ts';
-import { type Foothold, makeFoothold } from '../../lab/foothold.ts';
-import { lab } from '../../lab/lab.ts';
-import { runProgram } from '../../lab/run-program.ts';
-import { type Call, type Reply, call } from '../../support/call.ts';
-import { Recording } from '../../support/recording.ts';
+import { docker } from '../lab/engine.ts';
+import { type Foothold, makeFoothold } from '../lab/foothold.ts';
+import { lab } from '../lab/lab.ts';
+import { runProgram } from '../lab/run-program.ts';
+import { type Call, type Reply, call } from '../support/call.ts';
+import { Recording } from '../support/recording.ts';
 
 /**
  * The stack as it is deployed, seen from where its users stand: callers at the published port, a container of somebody else on
@@ -23,19 +23,21 @@ export const ADMIN_PORT = 9180;
 const STACK = 'reveille';
 const NETWORK = 'reveille';
 const SERVICE_LABEL = 'com.docker.swarm.service.name';
-const PATIENCE_MS = 90_000;
-const GONE_WITHIN_MS = 60_000;
+/** Less than a test may take, so that it is known what was waited for. */
+const PATIENCE_MS = 240_000;
+const GONE_WITHIN_MS = 240_000;
 const LOOK_MS = 50;
 
 /** Resolves to the first answer that is not null. */
 export async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
   const end = performance.now() + PATIENCE_MS;
+  let last: unknown = null;
   while (performance.now() < end) {
-    const seen = await look().catch(() => null);
+    const seen = await look().catch((error: unknown) => ((last = error), null));
     if (seen !== null) return seen;
     await pause(LOOK_MS);
   }
-  throw new Error(`waited in vain: ${what}`);
+  throw new Error(`waited in vain: ${what}`, { cause: last });
 }
 
 export class Deployed {

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SwarmView } from '../../agents/world/views.ts';
 import { buildMemcachedImage, buildOptions } from '../lab/images.ts';
 import { lab } from '../lab/lab.ts';
-import { Deployed, until } from './stack/deployed.ts';
-import { type Adaptation, Operator } from './stack/operator.ts';
-import { commandBlock, commandBlocks } from './stack/page.ts';
-import { WorldStack, filesForTwoWorlds } from './stack/worlds.ts';
+import { Deployed, until } from './deployed.ts';
+import { type Adaptation, Operator } from './operator.ts';
+import { commandBlock, commandBlocks } from './page.ts';
+import { WorldStack, filesForTwoWorlds } from './worlds.ts';
 
 /**
  * Bob's World on a real Swarm, deployed by typing what README.md and docs/deploy-swarm.md say, and used as its visitors do. What a
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const memcached = await buildMemcachedImage({ socket: lab().engine.socket, proxy: lab().proxy });
   const pulled = { why: 'there is no registry in the lab', from: /\$\(docker pull [^)]*\)/, to: memcached };
   await operator.type(commandBlock(...GUIDE, 'docker build').replace(pulled.from, pulled.to), [build, context]);
-}, 400_000);
+});
 
 afterAll(async () => {
   for (const name of ['bobs', 'bobs-2']) await stack.docker('stack', 'rm', name).catch(() => undefined);
@@ -169,7 +169,7 @@ describe('two worlds, linked as docs/deploy-swarm.md says', () => {
     for (const world of [first, second]) await world.serving(3);
     // Asleep by the deploy, and back in the size that it had.
     await first.swarmWhere('five are back', ({ running_count }) => running_count === before.running_count);
-  }, 120_000);
+  });
 
   it('have labels and memories of their own', async () => {
     expect((await second.get('/api/chat')).json.messages).toEqual([]);

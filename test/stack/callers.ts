@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { call } from '../../support/call.ts';
-import { Recording } from '../../support/recording.ts';
+import { call } from '../support/call.ts';
+import { Recording } from '../support/recording.ts';
 
 /** One request: when it began, and the status or the reason why there was none. */
 export interface Outcome {

@@ -1,4 +1,4 @@
-import { readText } from '../../house/tree.ts';
+import { readText } from '../house/tree.ts';
 
 /** What a page has its reader type: the indented blocks of one section, as they stand there, comments included. */
 export function commandBlocks(page: string, section: string): readonly string[] {

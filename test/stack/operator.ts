@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runProgram } from '../../lab/run-program.ts';
+import { runProgram } from '../lab/run-program.ts';
 
 /**
  * Somebody with a shell who types what a page says, in this checkout. What is exported in one command is there in the next.
