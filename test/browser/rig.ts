@@ -12,11 +12,15 @@ interface Fixtures {
 
 /** `it` with worlds, and windows to look at them. */
 export const it = withWorlds.extend<Fixtures>({
-  browser: async ({}, use) => {
-    const browser = await launch();
-    await use(browser);
-    await browser.close();
-  },
+  // Each window has a context of its own, which shares nothing with the others.
+  browser: [
+    async ({}, use) => {
+      const browser = await launch();
+      await use(browser);
+      await browser.close();
+    },
+    { scope: 'file' },
+  ],
   look: async ({ browser }, use) => {
     const windows: Window[] = [];
     await use(async (daemon, options) => {
