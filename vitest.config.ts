@@ -13,8 +13,8 @@ export default defineConfig({
     // Vitest leaves one core to itself, which is half of a small machine; it has next to nothing to do on it.
     maxWorkers: '100%',
     // Generous, because a test may share two cores with anything. What a test measures it measures on the simulated clock.
-    testTimeout: 60_000,
-    hookTimeout: 20_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
     allowOnly: false,
     passWithNoTests: false,
     restoreMocks: true,

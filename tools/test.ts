@@ -17,7 +17,7 @@ type Suite = (typeof STAGES)[number][number][number];
 const SUITES: readonly Suite[] = STAGES.flat(2);
 /** What a suite is run by, where vitest alone will not do. */
 const LAB = ['node', 'test/lab/run.ts', '--'] as const;
-const YIELDING = ['nice', '-n', '10'] as const;
+const YIELDING = ['nice', '-n', '5'] as const;
 const WRAPPERS: Readonly<Record<Suite, readonly string[]>> = {
   unit: [],
   ...{ swarm: LAB, stack: LAB, 'two-nodes': LAB },

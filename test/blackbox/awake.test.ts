@@ -21,7 +21,7 @@ async function caughtUp(daemon: Daemon): Promise<void> {
 describe.concurrent('awake', () => {
   it(
     'B: a silent WebSocket and a slow download outlive an idle timeout six times over',
-    { timeout: 150_000 },
+    { timeout: 600_000 },
     async ({ start }) => {
       console.info(SILENT);
       const { idleMs, workSeconds } = SILENT;

@@ -98,7 +98,7 @@ describe.concurrent('ending', () => {
     await Promise.all([daemon.wake('hello', '/whoami'), daemon.wake('plain'), daemon.wake('deaf')]);
     expect(at.agentProcesses()).toHaveLength(3);
     await killed(daemon);
-    expect(await untilGone(() => at.processes(), 20_000)).toEqual([]);
+    expect(await untilGone(() => at.processes(), 120_000)).toEqual([]);
 
     const next = await at.start();
     expect((await next.admin('/admin/agents')).json.map(({ state }: { state: string }) => state)).toEqual(
@@ -149,7 +149,7 @@ describe.concurrent('ending', () => {
     // It is seen before it was told whom to guard; a daemon that answers has told it.
     expect((await daemon.call('plain')).status).toBe(200);
     await killed(daemon);
-    expect(await untilGone(() => at.processes(), 20_000)).toEqual([]);
+    expect(await untilGone(() => at.processes(), 120_000)).toEqual([]);
   });
 
   it('a second daemon on the same state_dir exits 75, and the first goes on unharmed with its agents', async ({ home }) => {

@@ -116,7 +116,7 @@ describe.concurrent('an agent that is not well', () => {
     expect(daemon.run.log.filter(({ msg }) => msg === 'task started')).toEqual([]);
   });
 
-  it('ignores SIGTERM: it is killed after 10 s, and no second copy starts beside it', { timeout: 120_000 }, async ({ home }) => {
+  it('ignores SIGTERM: it is killed after 10 s, and no second copy starts beside it', async ({ home }) => {
     const at = home({});
     const agent = sick(at, 'deaf forks', { idle: { timeout: '500ms' } });
     const daemon = await at.start();

@@ -36,7 +36,7 @@ describe('the page of a world', () => {
     const scored = tiles(page)
       .locator('.score')
       .filter({ hasText: /[+\u2212]\d/ });
-    await scored.first().waitFor({ timeout: 60_000 });
+    await scored.first().waitFor();
     await untilSorted(page);
   });
 

@@ -23,8 +23,8 @@ export interface EngineSpec {
   readonly networkNamespace: string | null;
 }
 
-const START_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 240_000;
+const STOP_LIMIT_MS = 240_000;
 const LOG_TAIL_CHARS = 3000;
 
 const pidFile = (spec: EngineSpec): string => join(spec.runDirectory, 'pid');

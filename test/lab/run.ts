@@ -23,7 +23,7 @@ if (command.length === 0) {
 }
 
 /** How long the lab may take to notice that it is to end, before it is ended. */
-const END_MS = 10_000;
+const END_MS = 60_000;
 
 const stop = new AbortController();
 let exitCode = 1;

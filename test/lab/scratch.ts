@@ -23,7 +23,7 @@ import { bootId, listProcesses, readProcess } from '../../src/process/proc.ts';
  */
 const PREFIX = 'reveille-lab-';
 const OWNER = 'owner.json';
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 interface Owner {
   readonly pid: number;

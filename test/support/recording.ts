@@ -2,7 +2,7 @@
  * Things that come one after the other from somewhere else, kept in order, and who waits for one that is still to come. What
  * a test waits for is an event and never a length of time; the deadline is there only so that a failure has words.
  */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 240_000;
 
 export class Recording<T> {
   readonly items: T[] = [];

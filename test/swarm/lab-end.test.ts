@@ -84,7 +84,7 @@ describe('the end of a lab', () => {
     const { child, exit, spaces, scratch } = await startLab();
     child.kill('SIGKILL');
     await exit;
-    await expect.poll(() => processesIn(spaces), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => processesIn(spaces), { timeout: 120_000 }).toEqual([]);
     const left = await leftBehind(scratch, null, 0);
     expect(left.filter((sentence) => !/^The (cgroup|directory) /.test(sentence))).toEqual([]);
     expect(left.some((sentence) => sentence.startsWith('The cgroup'))).toBe(true);

@@ -11,7 +11,7 @@ import { it } from '../support/daemon.ts';
 let here: Lab;
 const run = (...args: readonly string[]): Promise<string> => docker(here.engine, ...args);
 
-const TASK_LIMIT_MS = 60_000;
+const TASK_LIMIT_MS = 240_000;
 const ADDRESS_OF_RUNNING =
   '{{if eq .Status.State "running"}}{{range .NetworksAttachments}}{{range .Addresses}}{{.}} {{end}}{{end}}{{end}}';
 

@@ -112,7 +112,7 @@ describe.concurrent('a restart of the daemon', () => {
   it(
     'E: killed at random while agents start, serve, drain and stop, it finishes what was half done and orders nothing twice',
     {
-      timeout: 240_000,
+      timeout: 600_000,
     },
     async ({ stage }) => {
       console.log(`rerun with SWARM_SEED=${SEED}`);

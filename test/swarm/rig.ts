@@ -50,7 +50,7 @@ const ASK = `
   const ask = () => fetch(url).then((answer) => answer.text(), () => setTimeout(ask, 20));
   void ask();
 `;
-const GONE_WITHIN_MS = 30_000;
+const GONE_WITHIN_MS = 240_000;
 
 export function swarmRig(options: { readonly socket?: string } = {}): SwarmRig {
   const { engine: docker, network, images, foothold } = lab();

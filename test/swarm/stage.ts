@@ -39,7 +39,8 @@ export interface ServiceUpdate {
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 export const WORKER = 'test/swarm/agents/worker.ts';
 export const PORT = 8080;
-const PATIENCE_MS = 40_000;
+/** Less than a test may take, so that it is known what was waited for. */
+const PATIENCE_MS = 240_000;
 const UPDATES = { type: ['service'], event: ['update'] };
 /** In the foothold's network namespace, where nobody else is. */
 let nextPort = 20_000;

@@ -7,7 +7,7 @@ import { it, msBetween } from './stage.ts';
 describe.concurrent('work on Swarm', () => {
   it(
     'B: a silent WebSocket and a slow download outlive an idle timeout six times over',
-    { timeout: 180_000 },
+    { timeout: 600_000 },
     async ({ stage }) => {
       console.info(SILENT);
       const { idleMs, workSeconds } = SILENT;

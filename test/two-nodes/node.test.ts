@@ -11,7 +11,7 @@ const impatient = { idle: { timeout: '5m' }, health: { startup_timeout: '2s' } }
 /** A node is down once Swarm has missed three heartbeats, of which it wants one every 5 s unless told otherwise. */
 const HEARTBEAT = '5s';
 const QUICK_HEARTBEAT = '2s';
-const DOWN_WITHIN_MS = 60_000;
+const DOWN_WITHIN_MS = 240_000;
 const NO_NODE = /^no task came to run: no suitable node \(.*1 node not available for new tasks/;
 const manager = (...args: readonly string[]): Promise<string> => docker(lab().engine, ...args);
 

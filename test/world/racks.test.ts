@@ -50,7 +50,7 @@ class Runner {
   }
 
   left(): Promise<readonly unknown[]> {
-    return untilGone(() => markedProcesses(this.mark), 20_000);
+    return untilGone(() => markedProcesses(this.mark), 120_000);
   }
 }
 
@@ -60,7 +60,7 @@ const it = plainIt.extend<{ runner: Runner }>({
     onTestFailed(() => console.error(runner.said));
     await use(runner);
     runner.signal('SIGKILL');
-    for (const { pid } of await untilGone(() => markedProcesses(runner.mark), 20_000)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of await untilGone(() => markedProcesses(runner.mark), 120_000)) process.kill(pid, 'SIGKILL');
     rmSync(runner.directory, { recursive: true, force: true });
   },
 });
