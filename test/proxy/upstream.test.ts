@@ -222,6 +222,14 @@ describe('which connections are shared', () => {
     expect(bodyOf(await bench.get())).toBe('ok');
   });
 
+  test('a connection on which an upgrade was refused is not used again: its agent may read no more requests from it', async () => {
+    bench = await Bench.open({ script: answering('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno') });
+    await bench.exchange('GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await until(() => bench.upstream.connections === 0, 'the end of the connection');
+    await bench.get();
+    expect(bench.backend.connections).toHaveLength(2);
+  });
+
   test('a connection whose answer says close is not used again', async () => {
     bench = await Bench.open({ script: answering('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok') });
     await bench.get();
@@ -246,5 +254,45 @@ describe('what a request brings along', () => {
     expect(received).not.toMatch(/6\.6\.6\.6|Authorization/);
     agent.send(OK);
     await client.until('ok');
+  });
+});
+
+describe('small answers that are whole in hand', () => {
+  const small = (status: string, lines: string, body: string): string =>
+    `HTTP/1.1 ${status}\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n${lines}\r\n${body}`;
+
+  test('come in order behind one that is still to come, and its connection goes on', async () => {
+    bench = await Bench.open({ script: () => undefined });
+    const client = await bench.client();
+    client.send('GET /1 HTTP/1.1\r\nHost: kai.test\r\n\r\n'.repeat(3));
+    for (const [at, body] of [
+      [2, 'three'],
+      [1, 'two22'],
+      [0, 'one11'],
+    ] as const) {
+      const agent = await bench.backend.connection(at);
+      await agent.until('\r\n\r\n');
+      agent.send(small('200 OK', 'Content-Length: 5\r\n', body));
+    }
+    const answers = await client.until('three');
+    expect(answers.match(/one11|two22|three/g)).toEqual(['one11', 'two22', 'three']);
+    expect(values(answers, 'x-request-id')).toHaveLength(3);
+    client.send('GET / HTTP/1.1\r\nHost: kai.test\r\n\r\n');
+    await until(() => bench.agent.admitted === 4, 'another request on the connection');
+  });
+
+  test.each([
+    ['with a Date', small('200 Fine', 'X-A: 1\r\nx-a: 2\r\nContent-Length: 2\r\n', 'ok'), 'ok'],
+    ['without one', 'HTTP/1.1 200 Fine\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 2\r\n\r\nok', 'ok'],
+  ])('say the same as any other, %s', async (_how, answer) => {
+    bench = await Bench.open({ script: answering(answer) });
+    const client = await bench.client();
+    client.send('GET / HTTP/1.1\r\nHost: kai.test\r\n\r\n');
+    const head = await client.until('\r\n\r\nok');
+    expect(head.startsWith('HTTP/1.1 200 Fine\r\n')).toBe(true);
+    expect(values(head, 'x-a')).toEqual(['1', '2']);
+    for (const name of ['date', 'content-length', 'connection', 'keep-alive', 'x-request-id'])
+      expect(values(head, name)).toHaveLength(1);
+    expect([values(head, 'keep-alive'), values(head, 'content-length')]).toEqual([['timeout=125'], ['2']]);
   });
 });

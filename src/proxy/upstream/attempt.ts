@@ -131,7 +131,8 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   }
 
   whole(trailers: readonly string[]): void {
-    if (this.isSent && this.keepAlive) {
+    // An agent that was asked to switch may have taken its parser off the connection before it said no.
+    if (this.isSent && this.keepAlive && !this.order.upgrade) {
       this.isOver = true;
       this.pool.giveBack(this.connection);
     } else {
