@@ -3,8 +3,8 @@ import { describe, expect } from 'vitest';
 import { type Daemon, type Home, it, program } from '../support/daemon.ts';
 import { isAlive, untilGone } from '../support/marked-processes.ts';
 
-const hello = { process: program('agents/hello/main.ts'), idle: { timeout: '1m' } };
-const plain = { process: program('test/blackbox/agents/trouble.ts'), idle: { timeout: '1m' } };
+const hello = { process: program('agents/hello/main.ts'), idle: { timeout: '30m' } };
+const plain = { process: program('test/blackbox/agents/trouble.ts'), idle: { timeout: '30m' } };
 const trouble = (words: string) => ({ ...plain, process: program('test/blackbox/agents/trouble.ts', { TROUBLE: words }) });
 
 const failure = (error: NodeJS.ErrnoException): string => error.code ?? error.message;

@@ -17,7 +17,7 @@ function sick(
 ): { readonly mend: () => void; readonly births: () => readonly Birth[] } {
   const [mend, births] = [join(home.directory, 'mend'), join(home.directory, 'births')];
   const process = program('test/blackbox/agents/trouble.ts', { TROUBLE: trouble, MEND: mend, BIRTHS: births });
-  home.write({ agents: { sick: { process, health: quick, idle: { timeout: '1m' }, ...more } } });
+  home.write({ agents: { sick: { process, health: quick, idle: { timeout: '30m' }, ...more } } });
   return {
     mend: () => writeFileSync(mend, ''),
     births: () =>

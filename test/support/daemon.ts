@@ -78,7 +78,7 @@ export class Home {
   }
 
   /**
-   * Free ports, a short drain, `<name>.test` as hostname and no limit of wakes, where the settings say nothing else. Whoever
+   * Free ports, a short drain, patience with agents, `<name>.test` as hostname and no limit of wakes, where the settings say nothing else. Whoever
    * calls a sleeping agent gets the 503: by `auto` it would depend on how fast the machine is. JSON is YAML.
    */
   write(settings: Settings): void {
@@ -93,6 +93,8 @@ export class Home {
       state_dir: 'state',
       shutdown: { drain_timeout: '2s' },
       wake_limits: { per_client: null, total: null },
+      // On a crowded machine a daemon may be that late to see that a connection stands. Here nobody is far away.
+      ...(this.place === HERE ? { limits: { connect: '2m' } } : {}),
       ...settings,
       agents: named,
     };
