@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { ProblemCode } from '../contract/problems.ts';
 import type { Admission, Work } from '../runtime/traffic.ts';
 import { assert } from '../std/assert.ts';
-import { after, elapsed, type Instant, instantOf } from '../std/time.ts';
+import { after, elapsed, type Instant } from '../std/time.ts';
 import { admit, type Asking, type Decision, type Hold } from './admit.ts';
 import { Answer } from './answer.ts';
 import { type BodyWatcher, RequestBody } from './body.ts';
@@ -16,11 +16,11 @@ import { readHead, type RequestHead } from './head.ts';
 import { listOf, type Sifted } from './headers.ts';
 import { waitingPage } from './page/waiting-page.ts';
 import type { Watched } from './pulse.ts';
+import { OpenSocket } from './open-socket.ts';
 import { headBytes, jsonAnswer, type OwnAnswer, problemAnswer, textAnswer } from './refusal.ts';
-import { logRequest } from './request-log.ts';
+import { askedIn, logRequest } from './request-log.ts';
 import { READERS_RETRY_SECONDS } from './state-readers.ts';
 import { StateStream } from './state-stream.ts';
-import { Tunnel, type TunnelWatcher } from './tunnel.ts';
 import type { UpgradeWait } from './upgrade.ts';
 import type { ResponseHead } from './upstream/response-head.ts';
 import type { Caller, Forwarding, UpstreamProblem } from './upstream/upstream.ts';
@@ -37,7 +37,7 @@ interface Refusing {
  * One request from its head to its end, and one upgrade: they differ only in what a 101 means. Read it from top to bottom;
  * that is the order in which things happen.
  */
-export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched, TunnelWatcher {
+export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched {
   place = -1;
   private readonly front: Front;
   private readonly connection: ClientConnection;
@@ -54,7 +54,6 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
   private hold: Hold | null = null;
   private body: RequestBody | null = null;
   private forwarding: Forwarding | null = null;
-  private tunnel: Tunnel | null = null;
   private stream: StateStream | null = null;
   private problem: ProblemCode | null = null;
   private detail: string | null = null;
@@ -240,25 +239,17 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
       this.failed('upstream-invalid', 'a switch to another protocol than was asked for');
       return;
     }
-    const { front, connection } = this;
+    const { front, connection, agent, requestId, startedAt, work, figures } = this;
+    assert(work !== null, 'who is answered was admitted');
     this.upstreamAnswered(101);
-    this.answer.status = 101;
-    this.work?.upgraded();
     const early = this.upgrade.release();
-    lines.kept.push('X-Request-Id', this.requestId, 'Connection', 'Upgrade', 'Upgrade', 'websocket');
+    lines.kept.push('X-Request-Id', requestId, 'Connection', 'Upgrade', 'Upgrade', 'websocket');
     connection.socket.write(headBytes(101, lines.kept), 'latin1');
-    this.tunnel = new Tunnel(connection.socket, socket, front.clock, front.pulses, this);
-    this.tunnel.start(early);
-    if (front.draining) this.tunnel.goAway();
-  }
-
-  passed(direction: 'in' | 'out', bytes: number, dataFrames: number): void {
-    (direction === 'in' ? this.figures?.bytesIn : this.figures?.bytesOut)?.add(bytes);
-    for (let frame = 0; frame < dataFrames; frame += 1) this.work?.touch();
-  }
-
-  tunnelEnded(): void {
-    this.finish();
+    this.isOver = true;
+    front.pulses.forget(this);
+    const asked = askedIn(this.request, this.head);
+    new OpenSocket(front, connection, socket, early, { asked, agent, requestId, startedAt, work, figures });
+    connection.end(this);
   }
 
   // Ways to end early.
@@ -273,17 +264,13 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
   /** The runtime may not wait for this any longer. */
   cut(): void {
     if (this.isOver) return;
-    if (this.tunnel !== null) {
-      this.tunnel.goAway();
-      return;
-    }
     this.forwarding?.abort();
     this.failed('upstream-broken', 'the agent was taken away');
   }
 
   clientGone(): void {
     if (this.isOver) return;
-    if (this.tunnel === null) this.forwarding?.abort();
+    this.forwarding?.abort();
     this.detail ??= 'the client has gone';
     this.finish();
   }
@@ -297,12 +284,6 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
 
   /** Limits of time, all of them looked at here. */
   pulse(now: Instant): void {
-    if (this.tunnel !== null) {
-      if (!this.tunnel.isStalled(now, this.front.limits)) return;
-      this.detail = 'one side of the WebSocket took no byte for too long';
-      this.tunnel.destroy();
-      return;
-    }
     this.stream?.pulse(now);
     const { body_idle } = this.front.limits;
     if (this.firstByteDue !== null && now >= this.firstByteDue) {
@@ -347,14 +328,13 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
   }
 
   drain(): void {
-    if (this.tunnel !== null) this.tunnel.goAway();
-    else if (this.stream !== null) this.stream.end();
+    if (this.stream !== null) this.stream.end();
     else this.answer.beLast();
     if (this.hold !== null) this.refuse('draining', { close: true });
   }
 
   get lastProgress(): Instant {
-    return this.tunnel === null ? this.answer.progressAt : instantOf(Number.POSITIVE_INFINITY);
+    return this.answer.progressAt;
   }
 
   private leaveHold(): void {
@@ -372,15 +352,14 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched,
     this.body?.stop();
     this.work?.end();
     this.stream?.close();
-    if (this.tunnel === null) this.figures?.ended(elapsed(this.startedAt, now));
+    this.figures?.ended(elapsed(this.startedAt, now));
     if (this.upgrade === null && !request.complete && !connection.socket.destroyed) {
       request.resume();
       connection.dropRest(after(now, front.limits.body_idle));
     }
     connection.end(this);
     logRequest(front, {
-      request,
-      head: this.head,
+      asked: askedIn(request, this.head),
       status: this.answer.status,
       took: elapsed(this.startedAt, now),
       agent: this.agent,

@@ -257,8 +257,9 @@ class LiveWork implements Work, Member {
     this.cutter = cut;
   }
 
-  upgraded(): void {
+  upgraded(cut?: () => void): void {
     if (this.over || this.socket) return;
+    if (cut !== undefined && !this.isCut) this.cutter = cut;
     this.socket = true;
     this.activity.upgraded(this);
   }

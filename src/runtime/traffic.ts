@@ -108,8 +108,11 @@ export interface Target {
 
 export interface Work {
   readonly target: Target;
-  /** The upgrade went through: from now on it counts as an open WebSocket instead of a request in flight. */
-  upgraded(): void;
+  /**
+   * The upgrade went through: from now on it counts as an open WebSocket instead of a request in flight. `cut`: takes the
+   * place of what was given at its admission.
+   */
+  upgraded(cut?: () => void): void;
   /** A data frame went by, either way. Cheap: called for every frame. */
   touch(): void;
   /** The response has ended or either side has gone. Further calls do nothing. */

@@ -72,8 +72,7 @@ export class AgentConnection implements ResponseEvents {
       ? connect(options).on('data', this.onBytes)
       : connect({ ...options, onread: { buffer: this.nextBuffer, callback: this.onRead } }).resume();
     this.socket.on('connect', this.onConnect).on('drain', this.onDrain).on('end', this.onEnd).on('close', this.onClose);
-    // Stays for the life of the socket, for whoever has it then.
-    this.socket.on('error', (error) => (this.cause ??= error));
+    this.socket.on('error', this.onError);
   }
 
   get isUsable(): boolean {
@@ -203,7 +202,10 @@ export class AgentConnection implements ResponseEvents {
   private switchOver(user: ConnectionUser, head: ResponseHead, rest: Buffer): void {
     const { socket } = this;
     this.user = null;
-    socket.off('data', this.onBytes).off('drain', this.onDrain).off('end', this.onEnd).pause();
+    // Nothing of this may live as long as a socket that is somebody else's.
+    socket.off('data', this.onBytes).off('connect', this.onConnect).off('drain', this.onDrain).off('end', this.onEnd);
+    socket.off('close', this.onClose).on('error', nothing).off('error', this.onError).pause();
+    this.gone(this);
     if (rest.length > 0) socket.unshift(rest);
     user.switched(head, socket);
   }
@@ -211,6 +213,10 @@ export class AgentConnection implements ResponseEvents {
   private readonly onConnect = (): void => {
     this.isConnected = true;
     this.user?.connected();
+  };
+
+  private readonly onError = (error: Error): void => {
+    this.cause ??= error;
   };
 
   private readonly onDrain = (): void => {

@@ -130,15 +130,21 @@ export class FakeAgent implements Destination {
     this.open += 1;
     this.cuts.add(cut);
     let ended = false;
+    let cutter = cut;
     return {
       target: this.target,
-      upgraded: () => void (this.upgraded += 1),
+      upgraded: (instead = cutter) => {
+        this.upgraded += 1;
+        this.cuts.delete(cutter);
+        this.cuts.add(instead);
+        cutter = instead;
+      },
       touch: () => void (this.touched += 1),
       end: () => {
         if (ended) return;
         ended = true;
         this.open -= 1;
-        this.cuts.delete(cut);
+        this.cuts.delete(cutter);
       },
     };
   }
