@@ -15,3 +15,6 @@ export const ARM_EVENTS = isFull ? 1000 : 90;
 
 /** Of the points at which a revolt can break off, one in so many is tried. Which ones changes from run to run. */
 export const CRASH_SHARE = isFull ? 1 : 4;
+
+/** Answers that are tried on the parser and on llhttp, and requests that go through the front, each made by chance. */
+export const FUZZED = isFull ? { answers: 50_000, requests: 50_000 } : { answers: 2_000, requests: 300 };

@@ -89,7 +89,7 @@ describe('chunk extensions (section 7.1.1)', () => {
       ';a=b"c"',
       ';a=(b)',
     ],
-    ';a="\x7f"',
+    ...[';a="\x7f"', ';a="\\\x7f"', ';a="\\\0"'],
   ])('are refused where they are malformed or hold blanks: %j', (extension) => {
     expect(faultOf(`3${extension}\r\nabc\r\n${LAST}`)).toBe('a chunk size that is none');
   });

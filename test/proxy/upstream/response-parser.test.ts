@@ -70,6 +70,11 @@ describe('what is told of an answer', () => {
     expect(told(`${SWITCH}${OK}`, { isUpgrade: true })).toMatchObject({ events: ['head 101'], taken: SWITCH.length });
   });
 
+  test('a 101 is a switch in HTTP/1.0, too, and with close: what follows is no HTTP', () => {
+    for (const text of [SWITCH.replace('1.1', '1.0'), SWITCH.replace('Upgrade\r', 'Upgrade, close\r')])
+      expect(told(text, { isUpgrade: true }).events).toEqual(['head 101']);
+  });
+
   test('a 101 that nobody asked for is a fault (RFC 9110 section 15.2.2)', () => {
     expect(faultOf(SWITCH)).toBe('a switch of protocols that nobody asked for');
   });
