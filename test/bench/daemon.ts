@@ -27,6 +27,10 @@ export class Marks {
     for (const look of [...this.waiting]) look();
   }
 
+  since(from: number): readonly Mark[] {
+    return this.heard.filter(({ at }) => at >= from);
+  }
+
   first(what: string, after: number): Promise<number> {
     return new Promise((resolved, rejected) => {
       const limit = setTimeout(() => rejected(new Error(`no ${what} within 30 s`)), 30_000);

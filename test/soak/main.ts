@@ -20,11 +20,17 @@ const SAMPLE_EVERY_MS = 10_000;
 /** Connections to agents are kept for 4 s, and what has been closed is gone a moment later. */
 const REST_MS = 8000;
 const THINK_MS = 60;
+const RECENT_MAX = 500;
+const SHOWN_BEFORE_MS = 3000;
 
 console.log(`${MINUTES} minutes, ${CLIENTS} clients, seed ${SEED}`);
 const logged: string[] = [];
+/** What the daemon said lately, to be read beside a failure that nothing explains. */
+const recent: { readonly at: number; readonly line: string }[] = [];
 const daemon = await BenchDaemon.start(settingsOf(0), HERE, (line) => {
-  if (/MALFORMED|"level":(?:50|60|"error"|"fatal")/.test(line)) logged.push(line);
+  if (/MALFORMED|"level":"(?:error|fatal)"/.test(line)) logged.push(line);
+  recent.push({ at: performance.now(), line });
+  if (recent.length > RECENT_MAX) recent.shift();
 });
 const clients = new Clients(daemon.address);
 const causes = new Causes();
@@ -50,10 +56,21 @@ async function visit(kind: Kind, random: Prng): Promise<void> {
     const visited = await kind.run(clients, random);
     const explained = visited.wrong === null ? null : (visited.cause ?? causes.of(visited.agent, began, visited.wrong));
     ledger.count(kind.name, visited, explained);
+    if (visited.wrong !== null && explained === null) showAround(visited.agent, began);
   } catch (error) {
     ledger.complain(`${kind.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     await pause(100);
   }
+}
+
+/** All that was said of the agent while the request was open, and shortly before. */
+function showAround(agent: string, began: number): void {
+  const from = began - SHOWN_BEFORE_MS;
+  console.log(`    open for ${(performance.now() - began).toFixed(0)} ms`);
+  for (const { at, line } of recent)
+    if (at >= from && line.includes(`"${agent}"`)) console.log(`    ${(at - began).toFixed(0)} ms: ${line}`);
+  for (const { what, at } of daemon.marks.since(performance.timeOrigin + from))
+    if (what.endsWith(` ${agent}`)) console.log(`    ${(at - performance.timeOrigin - began).toFixed(0)} ms: ${what}`);
 }
 
 async function mixed(random: Prng): Promise<void> {

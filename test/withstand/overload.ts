@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { BenchDaemon, quantile } from '../bench/daemon.ts';
+import { cpuSeconds } from '../bench/measure.ts';
 import type { LoadFigures, LoadOrder } from './load-generator.ts';
 import { ResidentWatch } from './resident.ts';
 
@@ -47,12 +48,15 @@ export async function withstandOverload(): Promise<readonly string[]> {
     const before = await other(QUIET_SECONDS);
     const perSecond = (IN_FLIGHT * TIMES * 1000) / ANSWER_AFTER_MS;
     const watch = new ResidentWatch(daemon.pid);
+    const spent = cpuSeconds([daemon.pid]);
     const [load, during] = await Promise.all([
       generate({ port, hostname: 'slow.test', perSecond, seconds: SECONDS, connections: IN_FLIGHT * 4 }),
       other(SECONDS),
     ]);
     watch.stop();
+    const corePercent = ((cpuSeconds([daemon.pid]) - spent) / SECONDS) * 100;
     const after = await other(QUIET_SECONDS);
+    console.log(`  the daemon used ${corePercent.toFixed(0)} % of its core under the load`);
     return told(load, before, during, after, watch, daemon.ended);
   } finally {
     await daemon.end();

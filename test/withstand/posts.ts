@@ -81,7 +81,7 @@ export async function withstandPostFaults(open: OpenFront, faults: number, seed:
     others.push(...backend.malformed.splice(0).map((what) => `${name}: the agent was sent ${what}`));
     if (outcome.end === 'silent' || outcome.end === 'malformed') others.push(`${name}: ${outcome.end}, ${outcome.why}`);
     if (outcome.head?.status === 200 && outcome.end === 'whole' && whole !== 1)
-      others.push(`${name}: 200, though never carried out`);
+      others.push(`${name}: 200, though carried out ${whole} times`);
   }
   const ended = front.ended();
   if (ended !== null) others.push(`the daemon has ended: ${ended}`);
