@@ -7,7 +7,7 @@ import { it, msBetween, until } from '../swarm/stage.ts';
 
 /** What becomes of agents when their node is emptied, dies or comes back, while the daemon and its engine stay where they are. */
 const patient = { idle: { timeout: '5m' }, health: { startup_timeout: '90s' } };
-const impatient = { idle: { timeout: '5m' }, health: { startup_timeout: '2s' } };
+const impatient = { idle: { timeout: '5m' }, health: { startup_timeout: '8s' } };
 /** A node is down once Swarm has missed three heartbeats, of which it wants one every 5 s unless told otherwise. */
 const HEARTBEAT = '5s';
 const QUICK_HEARTBEAT = '2s';

@@ -8,6 +8,7 @@ import { connectBus } from '../../agents/world/bus.ts';
 import { prng } from '../../src/std/prng.ts';
 import { AgentProcess } from '../agents/agent-process.ts';
 import { Membus } from '../support/membus.ts';
+import { patient } from '../support/patient-bus.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const SEED = Number(process.env['MEMBUS_SEED'] ?? Date.now() % 2 ** 31);
@@ -69,7 +70,7 @@ describe('membus as a process', () => {
       counted = Math.max(counted, ...said.filter((line) => line !== 'STORED').map(Number));
       await membus.startAgain();
 
-      const bus = connectBus(membus.place);
+      const bus = patient(connectBus(membus.place));
       const found = await bus.getMany(Array.from({ length: 20 }, (_, index) => `k${index}`));
       for (let last = Math.max(1, answered - 19); last <= answered; last += 1) {
         expect(Number.parseInt(found.get(`k${last % 20}`)!, 10), `k${last % 20} of round ${round}`).toBeGreaterThanOrEqual(last);
@@ -133,7 +134,7 @@ describe('membus as a process', () => {
 
   it('evicts what was used least recently when its memory is full, from the file too', async ({}) => {
     await using membus = await Membus.start({ MEMBUS_MEMORY_MB: '2' });
-    const bus = connectBus(membus.place);
+    const bus = patient(connectBus(membus.place));
     await bus.set('first', 'x', 0);
     for (let index = 0; index < 60; index += 1) {
       await bus.set(`k${index}`, 'x'.repeat(100_000), 0);
@@ -212,7 +213,7 @@ describe('membus as a process', () => {
   });
 
   it('refuses a file that was damaged while it was away, and leaves it as it is', async ({ membus }) => {
-    const bus = connectBus(membus.place);
+    const bus = patient(connectBus(membus.place));
     for (let index = 0; index < 50; index += 1) await bus.set(`k${index}`, 'x'.repeat(2000), 0);
     bus.close();
     await membus.end('SIGTERM');

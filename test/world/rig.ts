@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, connectBus } from '../../agents/world/bus.ts';
 import { type Daemon, type Settings, it as withDaemons, program } from '../support/daemon.ts';
 import { Memcached } from '../support/memcached.ts';
+import { patient } from '../support/patient-bus.ts';
 
 /** A whole world: the real daemon on the process engine, troopers as its tasks, and a real memcached between them. */
 export interface World {
@@ -43,7 +44,7 @@ export const it = withDaemons.extend<Fixtures>({
     await use(async (options = {}) => {
       const memcached = options.memcached ?? (await Memcached.start());
       if (options.memcached === undefined) ends.push(() => memcached[Symbol.asyncDispose]());
-      const bus = connectBus(memcached.place);
+      const bus = patient(connectBus(memcached.place));
       ends.push(async () => bus.close());
       const daemon = await start({ agents: { world: agentOf(memcached, options), ...options.agents } });
       const wanted = options.replicas ?? 3;
