@@ -25,10 +25,14 @@ interface Place {
 }
 
 const codings = (head: string): string =>
-  [...head.matchAll(/^transfer-encoding:([^\r\n]*)/gim)].map((match) => match[1]!.trim().toLowerCase()).join(', ');
+  [...head.matchAll(/^transfer-encoding:([^\r\n]*)/gim)]
+    .map((match) => match[1]!.replaceAll(/^[ \t]+|[ \t]+$/g, '').toLowerCase())
+    .join(', ');
 
 const extensionsOf = (line: string): string => line.slice(/^[0-9a-f]*/i.exec(line)![0].length);
 
+/** Without its CR LF. */
+const SIZE_LINE_MAX = 1022;
 const EXTENSION = /;[^\s;="\\]+(?:=(?:[^\s;="\\]+|"(?:[^"\\]|\\.)*"))?/g;
 const hasMalformedExtension = (line: string): boolean => extensionsOf(line).replaceAll(EXTENSION, '') !== '';
 
@@ -147,7 +151,7 @@ export const ANSWER_REFUSALS: readonly AnswerRefusal[] = [
     fault: 'a chunk size line without an end',
     what: 'a chunk size with extensions of more than 1 KiB',
     rule: 'RFC 9112 section 7.1.1',
-    isIn: ({ sizeLines }) => (sizeLines.at(-1) ?? '').length > 1022,
+    isIn: ({ sizeLines }) => (sizeLines.at(-1) ?? '').length > SIZE_LINE_MAX,
   },
   {
     fault: 'too many chunk extensions',
@@ -200,7 +204,8 @@ function placeOf(asked: AnswerCase, informational: number): Place {
     const line = (end === -1 ? body : body.slice(0, end)).replace(/\r$/, '');
     sizeLines.push(line);
     const size = /^[0-9a-f]{1,13}(?![0-9a-f])/i.exec(line);
-    if (end === -1 || size === null || hasMalformedExtension(line)) return { asked, head, sizeLines, trailers: '' };
+    if (end === -1 || size === null || hasMalformedExtension(line) || line.length > SIZE_LINE_MAX)
+      return { asked, head, sizeLines, trailers: '' };
     body = body.slice(end + 1);
     if (Number.parseInt(size[0], 16) === 0) return { asked, head, sizeLines, trailers: body };
     body = body.slice(Number.parseInt(size[0], 16) + 2);

@@ -214,6 +214,17 @@ export function mutated(text: string, chance: Chance): string {
 /** What is too much of one thing, for the limits: rare, since it takes long to read. */
 export function swollen(text: string, chance: Chance): string {
   const size = chance.pick([900, 1100, 16_300, 16_500, 40_000, 65_000, 66_000]);
-  const mass = chance.oneIn(2) ? 'x'.repeat(size) : 'X: y\r\n'.repeat(Math.ceil(size / 6));
-  return put(text, mass.startsWith('X') ? lineStart(text, chance) : place(text, chance), mass);
+  const lines = 'X: y\r\n'.repeat(Math.ceil(size / 6));
+  switch (chance.below(4)) {
+    case 0:
+      return put(text, lineStart(text, chance), lines);
+    case 1:
+      // Extensions of a chunk, if there is one.
+      return text.replace(/(?<=\r\n)[0-9a-f]+(?=[;\r])/i, (digits) => `${digits};${'x'.repeat(size)}`);
+    case 2:
+      // Trailers, if there can be any.
+      return text.replace(/\r\n0+(?:;[^\r]*)?\r\n/, (last) => last + lines);
+    default:
+      return put(text, place(text, chance), 'x'.repeat(size));
+  }
 }
