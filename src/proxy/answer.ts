@@ -112,9 +112,12 @@ export class Answer {
 
   /** As `Caller.received`. `resume`: called once the client has caught up, where the answer was false. */
   write(chunk: Buffer, taken: () => void, resume: () => void): boolean {
-    if (chunk.length <= SMALL_BYTES && this.pending.length <= SMALL_BYTES) {
+    if (chunk.length <= SMALL_BYTES) {
+      const hasRoom = this.pending.length <= SMALL_BYTES || this.written(this.writePending(), resume);
+      // Always copied: it is lent for this call, and another answer is read into the same memory before a slow client has it.
       this.pending += chunk.toString('latin1');
-      return true;
+      taken();
+      return hasRoom;
     }
     this.handOver();
     if (this.pending !== '') this.writePending();
