@@ -4,7 +4,7 @@ import type { ForwardOrder } from '../../src/proxy/upstream/upstream.ts';
 import { Chance } from './chance.ts';
 import type { FuzzedFront, Heard } from './fuzzed-front.ts';
 import { echo, type Reached } from './recording-agent.ts';
-import { type ReadRequest, readRequests, type RequestsRead } from './request-reading.ts';
+import { type ReadRequest, readRequests, type RequestsRead, valueOf } from './request-reading.ts';
 import { makeConversation } from './requests.ts';
 
 /** What was counted, over all conversations. */
@@ -113,6 +113,11 @@ function disagreements(
     if (!answer.fromAgent && one !== undefined && request?.isWhole === true && !isTold(answer.body))
       failures.push(`admitted request ${at} was not answered by its agent: ${answer.status} ${answer.body}`);
   }
+  // With an expectation that nobody answered any refusal ends the connection, and what came meanwhile is served all the same.
+  const hasExpected = (at: number): boolean => requests[at] !== undefined && valueOf(requests[at], 'expect') !== null;
+  const refusedAt = heard.answers.findIndex(({ fromAgent, closes }, at) => !fromAgent && closes && !hasExpected(at));
+  if (refusedAt !== -1 && [...order.keys()].some((at) => at > refusedAt))
+    failures.push(`served behind request ${refusedAt}, whose refusal ended the connection`);
   // Behind nonsense, and behind what ends it, a connection may end at any time.
   const isSound = ending === 'clean' && heard.answers.every(({ fromAgent, closes }) => fromAgent && !closes);
   for (const [at, request] of requests.entries()) {

@@ -23,18 +23,22 @@ const SPOILT_ONE_IN = 20;
 export function makeConversation(chance: Chance, index: number): Conversation {
   const sent = chance.between(1, chance.oneIn(8) ? 30 : 9);
   let bytes = '';
+  const starts: number[] = [];
   for (let at = 0; at < sent; at += 1) {
+    starts.push(bytes.length);
     const request = makeRequest(chance, `${index}-${at}`);
     if (chance.oneIn(SPOILT_ONE_IN)) bytes += (chance.oneIn(60) ? swollen : mutated)(request, chance);
     else bytes += request;
   }
   if (chance.oneIn(16)) bytes = bytes.slice(0, chance.below(bytes.length + 1));
-  const cuts = Array.from({ length: chance.below(4) }, () => chance.below(bytes.length + 1)).sort((one, other) => one - other);
+  // A packet that begins as a request does is what a parser that has lost its place would take for one.
+  const cut = (): number => Math.min(bytes.length, chance.oneIn(2) ? chance.pick(starts) : chance.below(bytes.length + 1));
+  const cuts = Array.from({ length: chance.below(4) }, cut).sort((one, other) => one - other);
   return { bytes, cuts, sent };
 }
 
 function makeRequest(chance: Chance, name: string): string {
-  if (chance.oneIn(50)) return upgrade(chance, name);
+  if (chance.oneIn(40)) return upgrade(chance, name);
   const hasBody = chance.oneIn(2);
   const method = hasBody
     ? chance.pick(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'GET', 'QUERY'])
