@@ -14,6 +14,8 @@ interface Sample {
   readonly residentKilobytes: number;
   readonly files: Files;
   readonly heapMegabytes: number;
+  /** Buffers and the like. */
+  readonly externalMegabytes: number;
 }
 
 /** What is loaded, compiled and filled once. */
@@ -46,12 +48,13 @@ export class Ledger {
     if (this.unexplained.length <= SHOWN_MAX) console.log(`  WITHOUT A CAUSE, at minute ${this.minute.toFixed(2)}: ${what}`);
   }
 
-  sample(heapMegabytes: number): void {
+  sample(heapMegabytes: number, externalMegabytes: number): void {
     this.samples.push({
       minute: this.minute,
       residentKilobytes: residentKilobytes(this.pid),
       files: openFiles(this.pid),
       heapMegabytes,
+      externalMegabytes,
     });
   }
 
@@ -61,7 +64,7 @@ export class Ledger {
     const causes = listed(sum([...this.rows.values()].map(({ failures }) => failures)));
     return (
       `minute ${this.minute.toFixed(0)}: ${this.requests} requests, failed: ${causes === '' ? 'none' : causes}; ` +
-      `RSS ${((last?.residentKilobytes ?? 0) / 1024).toFixed(0)} MB, heap ${(last?.heapMegabytes ?? 0).toFixed(0)} MB, ${total(last?.files ?? {})} open files`
+      `RSS ${((last?.residentKilobytes ?? 0) / 1024).toFixed(0)} MB, heap ${(last?.heapMegabytes ?? 0).toFixed(0)} MB, external ${(last?.externalMegabytes ?? 0).toFixed(0)} MB, ${total(last?.files ?? {})} open files`
     );
   }
 

@@ -95,7 +95,9 @@ async function look(): Promise<void> {
     await pause(Math.min(SAMPLE_EVERY_MS, Math.max(0, end - performance.now())));
     if (daemon.ended !== null) break;
     const { text } = await daemon.admin('/metrics');
-    ledger.sample(Number(/^(?:reveille_)?nodejs_heap_size_used_bytes (\S+)$/m.exec(text)?.[1] ?? Number.NaN) / 1024 / 1024);
+    const megabytes = (name: string): number =>
+      Number(new RegExp(`^(?:reveille_)?nodejs_${name}_bytes (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024 / 1024;
+    ledger.sample(megabytes('heap_size_used'), megabytes('external_memory'));
     for (const line of logged.splice(0)) ledger.complain(`the log says ${line}`);
     if (looks % 6 === 0) console.log(ledger.line);
   }

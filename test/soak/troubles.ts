@@ -26,7 +26,8 @@ export function settingsOf(turn: number): object {
   };
   if (turn % 2 === 0) agents['guest'] = agent('guest', {});
   return {
-    limits: { in_flight: 1000 - (turn % 3) },
+    // By default it is 2 s; where the machine has too much to do, nobody is given a turn for longer.
+    limits: { in_flight: 1000 - (turn % 3), connect: '30s' },
     trusted_proxies: turn % 5 === 0 ? ['loopback'] : ['loopback', '192.0.2.0/24'],
     wake_limits: { per_client: null, total: null },
     shutdown: { drain_timeout: '5s' },
