@@ -74,6 +74,8 @@ export class Ledger {
       .sort(([, a], [, b]) => b.requests - a.requests)
       .map(([kind, { requests, failures }]) => `| ${kind} | ${requests} | ${listed(failures) || 'none'} |`);
     const steady = this.samples.filter(({ minute }) => minute >= WARM_UP_MINUTES);
+    const half = this.samples.slice(Math.floor(this.samples.length / 2));
+    const resident = (sample: Sample): readonly [number, number] => [sample.minute, sample.residentKilobytes];
     const first = steady[0] ?? this.samples[0];
     const last = this.samples.at(-1);
     const megabytes = (sample: Sample | undefined): string => ((sample?.residentKilobytes ?? 0) / 1024).toFixed(0);
@@ -86,7 +88,8 @@ export class Ledger {
       `| minutes | ${this.minute.toFixed(1)} |`,
       `| failures without a cause | ${this.unexplained.length} |`,
       `| RSS after ${WARM_UP_MINUTES} minutes, and at the end | ${megabytes(first)} MB, ${megabytes(last)} MB |`,
-      `| slope of RSS after ${WARM_UP_MINUTES} minutes (least squares) | ${slope(steady.map((sample) => [sample.minute, sample.residentKilobytes])).toFixed(0)} KB a minute |`,
+      `| slope of RSS after ${WARM_UP_MINUTES} minutes, by least squares | ${slope(steady.map(resident)).toFixed(0)} KB a minute |`,
+      `| of it in the second half, when V8 has taken what it wants for its young objects | ${slope(half.map(resident)).toFixed(0)} KB a minute |`,
       `| slope of the heap in use | ${heap.toFixed(0)} KB a minute |`,
       `| open files at rest, before | ${total(filesAtStart)}: ${listed(new Map(Object.entries(filesAtStart)))} |`,
       `| open files at rest, after | ${total(filesAtEnd)}: ${listed(new Map(Object.entries(filesAtEnd)))} |`,

@@ -80,7 +80,8 @@ async function generate({ port, hostname, perSecond, seconds, connections }: Loa
       }
       const due = Math.min(Math.floor(((now - began) / 1000) * perSecond), Math.floor(seconds * perSecond));
       while (sent < due) {
-        const connection = idle.pop();
+        // In turn: one that is never used would be ended for saying nothing.
+        const connection = idle.shift();
         if (connection === undefined) {
           starved += 1;
           break;
