@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { after, type Instant, millisOf } from '../std/time.ts';
 import type { Peer } from './client-address.ts';
 import type { Front } from './front.ts';
@@ -82,10 +83,13 @@ export class ClientConnection implements Watched {
     if (this.front.draining || this.refused) this.finishSoon();
   }
 
-  /** The rest of a body that nobody wants is read and dropped, but not for ever. */
-  dropRest(limit: Instant): void {
+  /** The rest of a body that nobody wants is read and dropped, but not for ever. Behind it the connection goes on. */
+  dropRest(body: Readable, limit: Instant): void {
     this.destroyAt = limit;
     this.front.pulses.watch(this);
+    body.resume().once('end', () => {
+      if (!this.refused) this.destroyAt = null;
+    });
   }
 
   /** A refusal as bytes, for a connection without a request to answer. Nothing else is served on it. */
@@ -131,7 +135,10 @@ export class ClientConnection implements Watched {
       this.destroy();
       return;
     }
-    if (this.halfClosedAt === null) return;
+    if (this.halfClosedAt === null) {
+      if (this.destroyAt === null) this.front.pulses.forget(this);
+      return;
+    }
     let progress = this.halfClosedAt;
     for (const work of this.open) if (work.lastProgress > progress) progress = work.lastProgress;
     if (now >= after(progress, HALF_CLOSED_SILENCE_MAX)) this.destroy();

@@ -354,8 +354,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
     this.stream?.close();
     this.figures?.ended(elapsed(this.startedAt, now));
     if (this.upgrade === null && !request.complete && !connection.socket.destroyed) {
-      request.resume();
-      connection.dropRest(after(now, front.limits.body_idle));
+      connection.dropRest(request, after(now, front.limits.body_idle));
     }
     connection.end(this);
     logRequest(front, {

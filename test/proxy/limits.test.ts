@@ -176,6 +176,17 @@ describe('times', () => {
     await client.untilClosed();
   });
 
+  test('body_idle: once the rest of a body that nobody wants has come, its connection is kept like any other', async () => {
+    bench = await Bench.open({ limits: { body_idle: millisOf(10_000) } });
+    bench.agent.current = 'sleeping';
+    const client = await bench.client();
+    await client.send('POST / HTTP/1.1\r\nHost: kai.test\r\nContent-Length: 6\r\n\r\nabc').until('"agent"');
+    client.send('def');
+    await advance(60_000);
+    expect(client.closed).toBe(false);
+    expect(bench.clock.pending).toBe(0);
+  });
+
   test('body_idle: an idle kept connection is none of its business', async () => {
     bench = await Bench.open({ limits: { body_idle: millisOf(10_000) } });
     const client = await bench.client();
