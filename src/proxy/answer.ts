@@ -168,8 +168,13 @@ export class Answer {
     text += `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n${this.pending}`;
     this.waiting = null;
     this.pending = '';
-    if (socket.write(text, 'latin1') && socket.writableLength === 0) this.textSent();
-    else socket.write('', () => this.textSent());
+    if (socket.write(text, 'latin1') && socket.writableLength === 0) {
+      this.textSent();
+    } else {
+      // Nothing else tells that it waits: node does not know of its end.
+      this.paused = true;
+      socket.write('', () => this.textSent());
+    }
     return true;
   }
 

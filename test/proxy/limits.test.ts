@@ -4,8 +4,10 @@ import { instantOf, millisOf } from '../../src/std/time.ts';
 import { Answer } from '../../src/proxy/answer.ts';
 import type { ClientConnection } from '../../src/proxy/connection.ts';
 import type { Front } from '../../src/proxy/front.ts';
+import type { RequestHead } from '../../src/proxy/head.ts';
+import { readResponseHead } from '../../src/proxy/upstream/response-head.ts';
 import { SimClock } from '../support/sim-clock.ts';
-import { Bench, NO_RULES, problemOf, statusOf } from './support/bench.ts';
+import { Bench, LIMITS, NO_RULES, problemOf, statusOf } from './support/bench.ts';
 import { DeafListener } from './support/deaf-listener.ts';
 import { answering, OK, type RawConnection, settled, until } from './support/raw.ts';
 
@@ -213,6 +215,38 @@ describe('times', () => {
     expect(answer.isStalled(instantOf(10_000), limit)).toBe(false);
     expect(answer.isStalled(instantOf(19_999), limit)).toBe(false);
     expect(answer.isStalled(instantOf(20_000), limit)).toBe(true);
+  });
+
+  test('body_idle: a small answer that went out as one text waits for its client like any other', () => {
+    const waiting: (() => void)[] = [];
+    const socket = {
+      ...{ writable: true, destroyed: false, writableLength: 0 },
+      write: (text: string, told: unknown): boolean => {
+        socket.writableLength += text.length;
+        if (typeof told === 'function') waiting.push(told as () => void);
+        return true;
+      },
+    };
+    const response = { shouldKeepAlive: true, req: { complete: true }, socket, emit: () => true };
+    let isSent = false;
+    const answer = new Answer(
+      { clock: new SimClock(), draining: false, limits: LIMITS } as unknown as Front,
+      { socket } as unknown as ClientConnection,
+      response as unknown as ServerResponse,
+      () => (isSent = true),
+    );
+    const head = readResponseHead('HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nContent-Length: 0', 'GET');
+    if ('fault' in head) throw new Error(head.fault);
+    answer.begin({ speaks11: true, expectsContinue: false } as RequestHead, head, 'id');
+    answer.end([]);
+    const limit = millisOf(10_000);
+    expect([isSent, answer.isStalled(instantOf(0), limit), answer.isStalled(instantOf(10_000), limit)]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    for (const told of waiting) told();
+    expect(isSent).toBe(true);
   });
 
   test('keep_alive: an idle connection is announced that long, and then ended by the daemon', async () => {
