@@ -250,6 +250,8 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
     const asked = askedIn(this.request, this.head);
     new OpenSocket(front, connection, socket, early, { asked, agent, requestId, startedAt, work, figures });
     connection.end(this);
+    // It may have ended already, and then was not the last that was open here.
+    front.workEnded();
   }
 
   // Ways to end early.

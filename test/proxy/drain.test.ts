@@ -121,8 +121,10 @@ test('K: WebSockets are closed with 1001 at once', async () => {
   expect(bench.agent.open).toBe(0);
 });
 
-test('K: an upgrade that is agreed to during the shutdown is told so at once, with a Close 1001', async () => {
+test('K: an upgrade that is agreed to during the shutdown is told so at once, with a Close 1001, and holds nobody up', async () => {
   bench = await Bench.open({ script: silent });
+  const half = await bench.client();
+  half.send('GET / HTTP/1.1\r\nHost: kai');
   const client = await bench.client();
   client.send('GET / HTTP/1.1\r\nHost: kai.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   const agent = await bench.backend.connection(0);
@@ -132,6 +134,7 @@ test('K: an upgrade that is agreed to during the shutdown is told so at once, wi
   const answer = await client.untilClosed();
   expect(statusOf(answer)).toBe(101);
   expect(answer.endsWith('\r\n\r\n\x88\x02\x03\xe9')).toBe(true);
+  await half.untilClosed();
   await drained;
   expect(bench.agent.open).toBe(0);
 });
