@@ -116,7 +116,6 @@ export class Answer {
       const hasRoom = this.pending.length <= SMALL_BYTES || this.written(this.writePending(), resume);
       // Always copied: it is lent for this call, and another answer is read into the same memory before a slow client has it.
       this.pending += chunk.toString('latin1');
-      taken();
       return hasRoom;
     }
     this.handOver();

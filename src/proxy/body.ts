@@ -7,8 +7,8 @@ export interface BodyWatcher {
   /** More is taken and none is at hand: from now on we wait for the client. */
   bodyWanted(): void;
   bodyCame(bytes: number): void;
-  /** Whole, or nobody takes more of it for now. */
-  bodyUnwanted(): void;
+  /** Nobody takes more of it for now, or there is no more. */
+  bodyUnwanted(isWhole: boolean): void;
 }
 
 /**
@@ -60,7 +60,7 @@ export class RequestBody implements BodySource {
     if (!this.isAttached) return;
     this.isAttached = false;
     this.source.off('data', this.onChunk).off('end', this.onEnd).pause();
-    this.watcher.bodyUnwanted();
+    this.watcher.bodyUnwanted(true);
   }
 
   pump(): void {
@@ -109,12 +109,12 @@ export class RequestBody implements BodySource {
       if (this.give(chunk)) return;
     }
     this.source.pause();
-    this.watcher.bodyUnwanted();
+    this.watcher.bodyUnwanted(false);
   };
 
   private readonly onEnd = (): void => {
     this.isWhole = true;
-    this.watcher.bodyUnwanted();
+    this.watcher.bodyUnwanted(true);
     if (this.sink !== null && !this.isFull) this.finish();
   };
 }

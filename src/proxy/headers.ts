@@ -147,7 +147,8 @@ function dropNominated(sifted: Sifted, connection: string): void {
 export function listOf(value: string): string[] {
   const members: string[] = [];
   for (const part of value.split(',')) {
-    const member = part.trim().toLowerCase();
+    // RFC 9110 section 5.6.3: SP and HTAB, and not the blanks of Unicode.
+    const member = part.replace(/^[\t ]+|[\t ]+$/g, '').toLowerCase();
     if (member !== '') members.push(member);
   }
   return members;

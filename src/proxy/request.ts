@@ -61,6 +61,8 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
   private forwardedAt: Instant;
   private firstByteDue: Instant | null = null;
   private bodyWantedSince: Instant | null = null;
+  /** By when the agent has to take more of the body: it may have answered, and nothing else limits it then. */
+  private takeDue: Instant | null = null;
 
   /** `upgrade`: the request is a WebSocket upgrade, and `response` the one it waits with. */
   constructor(
@@ -170,6 +172,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
   // The request's body, on its way to the agent.
 
   bodyWanted(): void {
+    this.takeDue = null;
     // A client that waits to be asked is waited for from then on.
     if (this.head?.expectsContinue !== true || this.answer.hasAskedForBody) this.bodyWantedSince = this.front.clock.now();
   }
@@ -177,14 +180,17 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
   bodyCame(bytes: number): void {
     const now = this.front.clock.now();
     this.bodyWantedSince = now;
+    this.takeDue = null;
     this.answer.progressAt = now;
     this.figures?.bytesIn.add(bytes);
     // An agent may only have something to say once it has the whole upload.
     if (this.firstByteDue !== null) this.firstByteDue = after(now, this.front.limits.first_byte);
   }
 
-  bodyUnwanted(): void {
+  bodyUnwanted(isWhole: boolean): void {
     this.bodyWantedSince = null;
+    const { front, forwarding } = this;
+    this.takeDue = isWhole || forwarding === null ? null : after(front.clock.now(), front.limits.first_byte);
   }
 
   // The answer, on its way to the client.
@@ -203,6 +209,7 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
   responded(response: ResponseHead): void {
     if (this.isOver || this.head === null) return;
     this.upstreamAnswered(response.status);
+    if (this.isLast) this.connection.serveNoMore();
     this.answer.begin(this.head, response, this.requestId);
   }
 
@@ -291,6 +298,9 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
     if (this.firstByteDue !== null && now >= this.firstByteDue) {
       this.forwarding?.abort();
       this.failed('upstream-timeout', 'no answer within limits.first_byte');
+    } else if (this.takeDue !== null && now >= this.takeDue) {
+      this.forwarding?.abort();
+      this.failed('upstream-timeout', 'the agent took nothing of the body within limits.first_byte');
     } else if (this.bodyWantedSince !== null && now >= after(this.bodyWantedSince, body_idle)) {
       this.forwarding?.abort();
       this.breakOff('request-timeout', true);
@@ -319,13 +329,18 @@ export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched 
     this.send(problemAnswer(problem, this.requestId, how.detail, how.retryAfterSeconds ?? null, how.allow), how.close);
   }
 
+  /** A body may follow or not, since its client was not asked for it: node ends the connection with this answer. */
+  private get isLast(): boolean {
+    return this.head?.expectsContinue === true && !this.answer.hasAskedForBody;
+  }
+
   private send(answer: OwnAnswer, close: boolean): void {
     this.leaveHold();
     this.figures?.answered(answer.status);
     this.firstByteDue = null;
     this.bodyWantedSince = null;
     // node reads on, and hands over what it takes for requests, until the answer is out and the connection closed.
-    if (close) this.connection.serveNoMore();
+    if (close || this.isLast) this.connection.serveNoMore();
     this.answer.send(answer, close);
   }
 

@@ -238,7 +238,11 @@ export class PublicServer implements Front {
 
   private requested(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.connections.get(request.socket);
-    if (connection === undefined || connection.isRefused) return;
+    if (connection === undefined || connection.isRefused) {
+      // Read on all the same, or what is behind it would keep the refusal from arriving.
+      request.resume();
+      return;
+    }
     if (connection.open.length >= PIPELINED_MAX) {
       connection.destroy();
       return;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Address } from '../../ports/engine.ts';
+import type { Instant } from '../../std/time.ts';
 import type { Lease, ReadBuffers } from './read-buffers.ts';
 import type { ResponseHead } from './response-head.ts';
 import { type ResponseEvents, ResponseParser } from './response-parser.ts';
@@ -7,8 +8,9 @@ import { SMALL_BYTES } from './upstream.ts';
 
 /** Dead peers of connections that are silent on purpose are noticed by the kernel. */
 const KEEP_ALIVE_PROBE_AFTER_MS = 60_000;
-/** With this much of a body to come, reading it into a large buffer pays. */
+/** With this much of a body to come, and with this much at once, reading into a large buffer pays. */
 const LEASE_FROM_BYTES = 64 * 1024;
+const LEASE_FROM_READ_BYTES = 32 * 1024;
 
 /** Whose request is on the connection. */
 export interface ConnectionUser {
@@ -41,6 +43,8 @@ export class AgentConnection implements ResponseEvents {
   readonly key: string;
   /** It has carried a whole exchange before. */
   kept = false;
+  /** Since when it is at rest, while it is. */
+  idleSince: Instant | null = null;
   isConnected = false;
   /** It was given up before it stood. */
   timedOut = false;
@@ -50,6 +54,7 @@ export class AgentConnection implements ResponseEvents {
   private readonly parser: ResponseParser;
   private user: ConnectionUser | null = null;
   private lease: Lease | null = null;
+  private lastRead = 0;
   private isPaused = false;
   private switching: ResponseHead | null = null;
   private cause: Error | null = null;
@@ -146,15 +151,17 @@ export class AgentConnection implements ResponseEvents {
   body(bytes: Buffer): void {
     const { user, lease } = this;
     if (user === null) return;
-    let isWanted: boolean;
-    if (lease !== null) {
-      lease.lend();
-      isWanted = user.body(bytes, lease.giveBack);
-    } else {
-      // The shared buffer is read into again after this; what is small is copied by who takes it.
-      isWanted = user.body(bytes.length > SMALL_BYTES ? Buffer.from(bytes) : bytes, nothing);
+    let chunk = bytes;
+    let taken = nothing;
+    // Whatever buffer it lies in is read into again, so it may stay there only if it is small, or counted.
+    if (bytes.length > SMALL_BYTES) {
+      if (lease === null) chunk = Buffer.from(bytes);
+      else {
+        lease.lend();
+        taken = lease.giveBack;
+      }
     }
-    if (!isWanted) this.pause();
+    if (!user.body(chunk, taken)) this.pause();
   }
 
   whole(trailers: readonly string[]): void {
@@ -170,11 +177,13 @@ export class AgentConnection implements ResponseEvents {
   private readonly nextBuffer = (): Buffer => {
     // Asked after each read, so the last one has filled what was leased.
     this.lease?.readDone();
-    this.lease = this.parser.bodyLeft >= LEASE_FROM_BYTES ? this.buffers.lease() : null;
+    const isFast = this.lastRead >= LEASE_FROM_READ_BYTES && this.parser.bodyLeft >= LEASE_FROM_BYTES;
+    this.lease = isFast ? this.buffers.lease() : null;
     return this.lease?.buffer ?? this.buffers.shared;
   };
 
   private readonly onRead = (length: number, buffer: Uint8Array): boolean => {
+    this.lastRead = length;
     this.onBytes((buffer as Buffer).subarray(0, length));
     return true;
   };

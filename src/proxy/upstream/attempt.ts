@@ -72,7 +72,7 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
     if (connection.kept) {
       // Should a kept connection turn out stale, a request whose head is out cannot be sent again. A new one is not stale.
       order.body?.stop();
-      this.pool.giveBack(connection);
+      this.pool.putBack(connection);
       this.useNew();
     } else {
       connection.writeText(this.begin());

@@ -12,11 +12,6 @@ import type { Limits } from './upstream.ts';
 /** Kept connections per target. More would only be idle ones left over from a burst. */
 const IDLE_MAX = 128;
 
-interface Idle {
-  readonly connection: AgentConnection;
-  readonly since: Instant;
-}
-
 /** All connections to agents. One is shared, one after another, by requests with the same `Target.key` and by nobody else. */
 export class Pool implements Watched {
   place = -1;
@@ -28,7 +23,7 @@ export class Pool implements Watched {
   /** By when those that do not stand yet have to. */
   private readonly connecting = new Map<AgentConnection, Instant>();
   /** By target key, the one used last at the end: it is the least likely to be stale. */
-  private readonly idle = new Map<string, Idle[]>();
+  private readonly idle = new Map<string, AgentConnection[]>();
   /** Given back in this turn of the event loop. */
   private resting: AgentConnection[] = [];
 
@@ -46,7 +41,7 @@ export class Pool implements Watched {
   /** A kept connection to exactly this target, or null. */
   takeIdle(target: Target): AgentConnection | null {
     const idle = this.idle.get(target.key);
-    for (let last = idle?.pop(); last !== undefined; last = idle?.pop()) if (last.connection.isUsable) return last.connection;
+    for (let last = idle?.pop(); last !== undefined; last = idle?.pop()) if (last.isUsable) return last;
     return null;
   }
 
@@ -72,10 +67,21 @@ export class Pool implements Watched {
     this.resting.push(connection);
   }
 
+  /** It was taken and not used: it is as old as before, and its agent may be about to end it. */
+  putBack(connection: AgentConnection): void {
+    connection.giveBack();
+    const idle = this.idle.get(connection.key) ?? [];
+    let at = idle.length;
+    while (at > 0 && (idle[at - 1]?.idleSince ?? 0) > (connection.idleSince ?? 0)) at -= 1;
+    idle.splice(at, 0, connection);
+    this.idle.set(connection.key, idle);
+    this.pulses.watch(this);
+  }
+
   /** The key of a target begins with its agent. */
   endIdle(agent: string): void {
     this.rested();
-    for (const [key, idle] of this.idle) if (key.startsWith(`${agent} `)) for (const { connection } of idle) connection.end();
+    for (const [key, idle] of this.idle) if (key.startsWith(`${agent} `)) for (const connection of idle) connection.end();
   }
 
   close(): void {
@@ -91,8 +97,8 @@ export class Pool implements Watched {
     for (const [key, idle] of this.idle) {
       if (idle.length === 0) this.idle.delete(key);
       // They were pushed in the order in which they came to rest.
-      for (const { connection, since } of idle) {
-        if (since > oldest) break;
+      for (const connection of idle) {
+        if (connection.idleSince === null || connection.idleSince > oldest) break;
         connection.end();
       }
     }
@@ -105,9 +111,10 @@ export class Pool implements Watched {
     this.resting = [];
     for (const connection of resting) {
       if (!connection.isUsable) continue;
+      connection.idleSince = since;
       const idle = this.idle.get(connection.key);
-      if (idle === undefined) this.idle.set(connection.key, [{ connection, since }]);
-      else if (idle.length < IDLE_MAX) idle.push({ connection, since });
+      if (idle === undefined) this.idle.set(connection.key, [connection]);
+      else if (idle.length < IDLE_MAX) idle.push(connection);
       else connection.end();
     }
     this.pulses.watch(this);
@@ -117,7 +124,7 @@ export class Pool implements Watched {
     this.all.delete(connection);
     this.connecting.delete(connection);
     const idle = this.idle.get(connection.key);
-    const at = idle?.findIndex((one) => one.connection === connection) ?? -1;
+    const at = idle?.indexOf(connection) ?? -1;
     if (at !== -1) idle?.splice(at, 1);
   };
 }
