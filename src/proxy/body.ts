@@ -115,7 +115,8 @@ export class RequestBody implements BodySource {
   private readonly onEnd = (): void => {
     this.isWhole = true;
     this.watcher.bodyUnwanted(true);
-    if (this.sink !== null && !this.isFull) this.finish();
+    // What was read ahead goes first: it is on its way in this turn of the event loop.
+    if (this.sink !== null && !this.isFull && this.ahead.length === 0) this.finish();
   };
 }
 
