@@ -106,7 +106,8 @@ export function readRequests(bytes: string): RequestsRead {
   }
   const { requests, refused, isSwitched, isDeclined, rest } = reader;
   if (isSwitched) return { requests, ending: 'switched', rest };
-  if (isDeclined && requests.at(-1)!.isWhole) return { requests, ending: 'last', rest: '' };
+  // Where its body is broken node tells nobody, so what it has read is waited for until limits.body_idle.
+  if (isDeclined) return { requests, ending: 'last', rest: '' };
   const isClean = reader.end();
   return { requests, ending: refused !== null ? 'refused' : isClean ? 'clean' : 'cut', rest: '' };
 }
