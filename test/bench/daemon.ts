@@ -98,7 +98,7 @@ export class BenchDaemon {
     const file = join(directory, 'orchestrator.yaml');
     writeFileSync(file, configOf(settings, place));
     const entry = resolve(import.meta.dirname, '../../src/cli/main.ts');
-    const command = [...place.prefix, process.execPath, entry, 'serve', '--config', file];
+    const command = [...place.prefix, process.execPath, '--max-semi-space-size=16', entry, 'serve', '--config', file];
     const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     if (onLog === null) child.stdout.resume();
     else createInterface(child.stdout).on('line', onLog);

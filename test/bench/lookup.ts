@@ -58,7 +58,7 @@ class Crowd {
       file,
       `listen: 127.0.0.1:${port}\nadmin_listen: 127.0.0.1:${admin}\nadmin_token: ${TOKEN}\nagents:\n${agents}\n`,
     );
-    const command = [process.execPath, ENTRY, 'serve', '--config', file] as const;
+    const command = [process.execPath, '--max-semi-space-size=16', ENTRY, 'serve', '--config', file] as const;
     const server = await Running.start('reveille', { command, port }, PROXY_CORE);
     await register(size, admin, origin);
     const script = join(home, 'hosts.lua');

@@ -113,7 +113,7 @@ const reveille: Peer = {
       `listen: 127.0.0.1:${port}\nadmin_listen: 127.0.0.1:0\nagents:\n` +
         `  origin: { hostname: ${HOST}, policy: unmanaged, backend: "http://127.0.0.1:${origin}", health: { path: null } }\n`,
     );
-    return { command: [process.execPath, ENTRY, 'serve', '--config', file], port };
+    return { command: [process.execPath, '--max-semi-space-size=16', ENTRY, 'serve', '--config', file], port };
   },
 };
 

@@ -154,7 +154,7 @@ export class Run {
   private readonly child: ChildProcess;
 
   constructor(home: Home, environment: Readonly<Record<string, string>>, wrapper: readonly string[]) {
-    const command = [...wrapper, process.execPath, ENTRY, 'serve', '--config', home.file];
+    const command = [...wrapper, process.execPath, '--max-semi-space-size=16', ENTRY, 'serve', '--config', home.file];
     this.child = spawn(command[0] ?? '', command.slice(1), {
       // Whatever it needs of where it stands it has to find by itself.
       cwd: home.directory,
