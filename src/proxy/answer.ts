@@ -7,13 +7,14 @@ import { RESPONSE_FIELDS, siftTrailers, type Sifted } from './headers.ts';
 import { headBytes, type OwnAnswer } from './refusal.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ResponseHead } from './upstream/response-head.ts';
+import type { PutOff } from './turn-end.ts';
 import { SMALL_BYTES } from './upstream/upstream.ts';
 
 /**
  * How one answer reaches its client: framing made anew, bytes at the client's pace, and an end that never looks whole when
  * the answer is not. node's ServerResponse writes; this says what.
  */
-export class Answer {
+export class Answer implements PutOff {
   /** Null: none yet. */
   status: number | null = null;
   hasAskedForBody = false;
@@ -166,15 +167,21 @@ export class Answer {
     const keepAliveSeconds = Math.floor(this.front.limits.keep_alive / 1000);
     text += `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n${this.pending}`;
     this.waiting = null;
-    this.pending = '';
-    if (socket.write(text, 'latin1') && socket.writableLength === 0) {
+    this.pending = text;
+    this.front.turnEnd.add(this);
+    return true;
+  }
+
+  turnEnded(): void {
+    const { socket } = this.connection;
+    if (socket.destroyed) return;
+    if (socket.write(this.pending, 'latin1') && socket.writableLength === 0) {
       this.textSent();
     } else {
       // Nothing else tells that it waits: node does not know of its end.
       this.paused = true;
       socket.write('', () => this.textSent());
     }
-    return true;
   }
 
   private textSent(): void {

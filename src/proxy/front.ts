@@ -7,6 +7,7 @@ import type { TrustedPeers } from './client-address.ts';
 import type { Figures } from './figures.ts';
 import type { IgnoreBook } from './ignore.ts';
 import type { PulseSource } from './pulse.ts';
+import type { TurnEnd } from './turn-end.ts';
 import type { Limits, Upstream } from './upstream/upstream.ts';
 
 /** What every connection and request on the public port shares. Written by the server alone. */
@@ -17,6 +18,7 @@ export interface Front {
   readonly upstream: Upstream;
   readonly figures: Figures;
   readonly pulses: PulseSource;
+  readonly turnEnd: TurnEnd;
   readonly stateReaders: StateReaders;
   /** How the agent's waiting page looks. */
   readonly brandOf: (agent: string) => Brand;

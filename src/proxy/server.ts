@@ -22,6 +22,7 @@ import type { Brand } from './page/brand.ts';
 import { PulseSource, type Watched } from './pulse.ts';
 import { Exchange } from './request.ts';
 import { StateReaders } from './state-readers.ts';
+import { TurnEnd } from './turn-end.ts';
 import { UpgradeWait } from './upgrade.ts';
 import type { Limits, Upstream } from './upstream/upstream.ts';
 
@@ -72,6 +73,7 @@ export class PublicServer implements Front {
   readonly upstream: Upstream;
   readonly figures: Figures;
   readonly pulses: PulseSource;
+  readonly turnEnd = new TurnEnd();
   readonly stateReaders = new StateReaders();
   readonly brandOf: (agent: string) => Brand;
   limits: Limits;

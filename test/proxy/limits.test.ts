@@ -6,6 +6,7 @@ import type { ClientConnection } from '../../src/proxy/connection.ts';
 import type { Front } from '../../src/proxy/front.ts';
 import type { RequestHead } from '../../src/proxy/head.ts';
 import { readResponseHead } from '../../src/proxy/upstream/response-head.ts';
+import type { PutOff } from '../../src/proxy/turn-end.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { Bench, LIMITS, NO_RULES, problemOf, statusOf } from './support/bench.ts';
 import { DeafListener } from './support/deaf-listener.ts';
@@ -229,8 +230,9 @@ describe('times', () => {
     };
     const response = { shouldKeepAlive: true, req: { complete: true }, socket, emit: () => true };
     let isSent = false;
+    const atOnce = { add: (one: PutOff) => one.turnEnded() };
     const answer = new Answer(
-      { clock: new SimClock(), draining: false, limits: LIMITS } as unknown as Front,
+      { clock: new SimClock(), draining: false, limits: LIMITS, turnEnd: atOnce } as unknown as Front,
       { socket } as unknown as ClientConnection,
       response as unknown as ServerResponse,
       () => (isSent = true),

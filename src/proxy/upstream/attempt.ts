@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { PutOff } from '../turn-end.ts';
 import type { AgentConnection, ConnectionUser } from './agent-connection.ts';
 import type { Pool } from './pool.ts';
 import { requestHead } from './request-head.ts';
@@ -9,7 +10,7 @@ import { type BodySink, type Caller, type Forwarding, type ForwardOrder, SMALL_B
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY']);
 
 /** One order on one connection or, where the first turns out stale, on two, one after the other. */
-export class Attempt implements Forwarding, ConnectionUser, BodySink {
+export class Attempt implements Forwarding, ConnectionUser, BodySink, PutOff {
   private readonly pool: Pool;
   private readonly order: ForwardOrder;
   private readonly caller: Caller;
@@ -45,16 +46,22 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink {
   // The request, on its way to the agent.
 
   connected(): void {
-    const { order, connection } = this;
+    const { order } = this;
     this.isConnected = true;
     if (order.body === null) {
-      connection.writeText(this.begin());
-      this.isSent = true;
+      this.pool.turnEnd.add(this);
       return;
     }
     order.body.open(this);
     // Behind the turn in which the body gives what it has at hand. An agent may answer the head alone, so it waits for no more.
     process.nextTick(beginAlone, this);
+  }
+
+  /** A request without a body goes out. */
+  turnEnded(): void {
+    if (this.isOver || this.isBegun || !this.isConnected) return;
+    this.connection.writeText(this.begin());
+    this.isSent = true;
   }
 
   /** The head as it is to be written; from now on an answer is expected. */

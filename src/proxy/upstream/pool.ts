@@ -5,6 +5,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Target } from '../../runtime/traffic.ts';
 import { after, type Instant } from '../../std/time.ts';
 import { PulseSource, type Watched } from '../pulse.ts';
+import { TurnEnd } from '../turn-end.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import type { Limits } from './upstream.ts';
@@ -16,6 +17,7 @@ const IDLE_MAX = 128;
 export class Pool implements Watched {
   place = -1;
   limits: Limits;
+  readonly turnEnd = new TurnEnd();
   private readonly clock: Clock;
   private readonly pulses: PulseSource;
   private readonly buffers = new ReadBuffers();
