@@ -18,7 +18,7 @@ export class Answer implements PutOff {
   /** Null: none yet. */
   status: number | null = null;
   hasAskedForBody = false;
-  /** When the client last took, or sent, something. */
+  /** When something last moved, either way, as far as that is known. */
   progressAt: Instant;
   private readonly front: Front;
   private readonly connection: ClientConnection;
@@ -46,7 +46,7 @@ export class Answer implements PutOff {
     this.progressAt = front.clock.now();
   }
 
-  /** Bytes of a final answer are under way: nothing else can be answered any more. */
+  /** A final answer has begun, if only its head is known yet: nothing else can be answered any more. */
   get begun(): boolean {
     return this.status !== null;
   }

@@ -94,8 +94,7 @@ function believedChain(lines: Sifted, peers: TrustedPeers): string[] {
 const withoutPort = (entry: string): string =>
   /^\[([0-9a-f:.]+)\](?::\d+)?$/i.exec(entry)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(entry)?.[1] ?? entry;
 
-/** RFC 7239 section 6: IPv6 stands in brackets, and then in quotes. */
-/** An address as RFC 7239 section 6 writes it. Only IPv6 has colons. */
+/** RFC 7239 section 6: IPv6 stands in brackets, and then in quotes. It alone has colons. */
 const node = (address: string): string => (address.includes(':') ? `"[${address}]"` : address);
 
 /** Kept when a trusted proxy sent one that is safe in a log line and a header; else null: make one. */

@@ -21,11 +21,11 @@ const LINGER = millisOf(1000);
 export interface OpenWork {
   /** The client is gone. */
   clientGone(): void;
-  /** The parser met nonsense behind what it had read of this request. True: it has answered that, in order. */
+  /** The parser met nonsense behind what it had read of this request. True: it has answered that, or ended the connection. */
   inputBroken(problem: ProblemCode): boolean;
   /** The daemon is shutting down. */
   drain(): void;
-  /** Something reached the client lately enough. */
+  /** When something last moved between client and agent. */
   readonly lastProgress: Instant;
 }
 

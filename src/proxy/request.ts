@@ -34,8 +34,8 @@ interface Refusing {
 }
 
 /**
- * One request from its head to its end, and one upgrade: they differ only in what a 101 means. Read it from top to bottom;
- * that is the order in which things happen.
+ * One request from its head to its end, and one upgrade up to its 101, where an OpenSocket takes over. Read it from top to
+ * bottom; that is the order in which things happen. Whatever happens, it ends once, in `finish`.
  */
 export class Exchange implements Asking, Caller, BodyWatcher, OpenWork, Watched {
   place = -1;

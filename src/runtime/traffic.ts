@@ -77,7 +77,7 @@ export interface Waiting {
 
 export interface Held {
   readonly kind: 'held';
-  /** The client has gone. */
+  /** It does not wait any more: its client has gone, or it was refused. */
   leave(): void;
 }
 

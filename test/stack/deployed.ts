@@ -109,9 +109,12 @@ export class Deployed {
   }
 
   /** What the tasks of a service have written, of the past too, to either output. */
-  log(service: string): Promise<string> {
-    const script = 'exec docker --host "$1" service logs "$2" 2>&1';
-    return runProgram(['sh', '-c', script, 'sh', `unix://${lab().engine.socket}`, `${STACK}_${service}`]);
+  async log(service: string): Promise<string> {
+    const filter = `label=${SERVICE_LABEL}=${STACK}_${service}`;
+    const ids = (await this.docker('ps', '--all', '--quiet', '--no-trunc', '--filter', filter)).split('\n');
+    // Not `docker service logs`: once a task has ended by itself it may wait for more of it without end.
+    const script = 'host=$1; shift; for id in "$@"; do docker --host "$host" logs "$id" 2>&1; done';
+    return runProgram(['sh', '-c', script, 'sh', `unix://${lab().engine.socket}`, ...ids]);
   }
 
   /** Events of a service's containers, or of the service itself, from a position on. */

@@ -18,7 +18,7 @@ export class Attempt implements Forwarding, ConnectionUser, BodySink, PutOff {
   private retried = false;
   /** The connection stood when the request was given to it, or stands since. */
   private isConnected = false;
-  /** Nothing is sent yet: the head goes out with the first bytes of the body, if they are at hand. */
+  /** Something was sent on this connection. The head goes out with the first bytes of the body, if they are at hand. */
   private isBegun = false;
   private isSent = false;
   private isAnswering = false;

@@ -22,7 +22,7 @@ export interface Upstream {
    * and the request is either idempotent and without a body, or had no byte sent (RFC 9110 section 9.2.2).
    */
   forward(order: ForwardOrder, caller: Caller): Forwarding;
-  /** Limits for connections made from now on. */
+  /** Limits from now on: `connect` for new connections, `upstream_idle` for all. */
   updateLimits(limits: Limits): void;
   /** Ends the connections to this agent on which nothing is under way. */
   endIdle(agent: string): void;
