@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type EngineSpec, docker, startEngine } from './engine.ts';
+import { docker, enginePid, type EngineSpec, logTail, startEngine } from './engine.ts';
 import { makeFoothold } from './foothold.ts';
 import { buildAgentImage, importBase } from './images.ts';
 import { LAB_FILE, LAB_RUN, type Lab } from './lab.ts';
@@ -91,6 +91,10 @@ async function setUp(orders: Orders): Promise<void> {
     networkNamespace: null,
   };
   await startEngine(engine);
+  process.once('exit', () => {
+    // Not Reveille's doing, whatever failed after it; what it said last is gone with the lab otherwise.
+    if (enginePid(engine) === null) console.error(`The engine has ended by itself:\n${logTail(engine)}`);
+  });
   done('engine');
   const swarm = async (): Promise<void> => {
     // On the loopback no other node could ever join.
