@@ -23,12 +23,8 @@ enableCompileCache(join(import.meta.dirname, '..', '..', 'node_modules', '.cache
 const { run } = await import('./run.ts');
 const { systemClock } = await import('../system/clock.ts');
 const { after, millisOf } = await import('../std/time.ts');
-const { giveBackMemory } = await import('../system/footprint.ts');
-// Once a start is over. What was compiled is written at the end of a process otherwise, and a daemon may be killed before.
-systemClock.alarm(after(systemClock.now(), millisOf(5000)), () => {
-  flushCompileCache();
-  giveBackMemory();
-});
+// It is written at the end of a process, and a daemon may be killed before.
+systemClock.alarm(after(systemClock.now(), millisOf(5000)), flushCompileCache);
 
 const terminal: Terminal = {
   env: process.env,
